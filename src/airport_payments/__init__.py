@@ -1,0 +1,1 @@
+"""Bookings paid through Stripe: never charged twice, never lost, never confirmed unpaid."""
