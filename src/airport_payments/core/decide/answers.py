@@ -1,0 +1,159 @@
+"""What Stripe's answer to a command means: rules 1, 2 and 9."""
+
+from dataclasses import replace
+
+from airport_payments.core.commands import CancelIntent, Command, CreateIntent, FindIntent, RetrieveIntent
+from airport_payments.core.decide.draft import Draft, Step
+from airport_payments.core.decide.intents import adopt, identify, looked, observe
+from airport_payments.core.decide.requests import spent, step
+from airport_payments.core.decide.table import (
+    LOOK_FIRST,
+    PROCESSING_FIRST,
+    RETRY_FIRST,
+    RETRY_MOST,
+    SERVER_ERRORS_BEFORE_LOOKING,
+    backoff,
+)
+from airport_payments.core.errors import (
+    AmountTooLarge,
+    AmountTooSmall,
+    CardDeclined,
+    Misconfigured,
+    PaymentsError,
+    StripeUnavailable,
+)
+from airport_payments.core.facts import (
+    Answer,
+    BookingChanged,
+    IntentSeen,
+    IntentView,
+    NothingFound,
+    RefusalKind,
+    Refused,
+    TimePassed,
+    Unanswered,
+)
+from airport_payments.core.model import Payment, PaymentState
+
+
+def answer(draft: Draft, fact: Answer) -> Step:
+    """Apply an answer, then go on with what it was asked for."""
+    payment = draft.attempt(fact.command.attempt_id)
+    if payment is None:
+        return step(draft, fact.asker)
+    reply = fact.reply
+    fresh: IntentView | None = None
+    error: PaymentsError | None = None
+    if isinstance(reply, IntentSeen):
+        fresh = _seen(draft, payment, reply, fact)
+    elif isinstance(reply, NothingFound):
+        _nothing_found(draft, payment)
+    elif isinstance(reply, Refused):
+        error = _refused(draft, payment, reply, fact)
+        if reply.seen is not None and error is None:
+            fresh = _seen(draft, payment, reply.seen, fact)
+    else:
+        error = _unanswered(draft, payment, reply, fact)
+    draft.problem = error
+    if error is not None and not isinstance(fact.asker, TimePassed | BookingChanged):
+        return None, error
+    return step(draft, fact.asker, fresh)
+
+
+def _seen(draft: Draft, payment: Payment, reply: IntentSeen, fact: Answer) -> IntentView | None:
+    """Identity always applies; status only on the version that was loaded before the call, and never from a replay."""
+    view = reply.view
+    if payment.intent_id is not None and payment.intent_id != view.id:
+        # One attempt, two PaymentIntents: Stripe had forgotten the key. The second is never to be paid.
+        if draft.intent(view.id) is None:
+            identify(draft, adopt(draft, view), view)
+        return None
+    payment = identify(draft, payment, view)
+    if isinstance(fact.command, CancelIntent) and fact.command in draft.effects:
+        draft.answered(payment, CancelIntent)
+        # Whatever the answer's status is worth, what we knew before asking is no longer exact.
+        payment = draft.put(replace(payment, stripe_status=None, look_at=draft.now))
+    if reply.replayed or fact.as_of != draft.read.ledger.version:
+        return None
+    observe(draft, payment, view, asked=True)
+    effect = draft.effect_of(payment)
+    if isinstance(effect, CancelIntent) and spent(effect, draft.now):
+        # It was looked at because its key can bring no answer; if it still has to go, a new command says so.
+        draft.answered(payment, CancelIntent)
+    return view
+
+
+def _nothing_found(draft: Draft, payment: Payment) -> None:
+    """The create left nothing behind. Stripe may still complete it: the attempt is abandoned but watched."""
+    if payment.intent_id is not None:
+        return
+    if payment.state is PaymentState.OPENING:
+        draft.answered(payment, CreateIntent)
+        draft.note("looked", f"attempt {payment.attempt_id} abandoned: no PaymentIntent was found")
+        draft.put(replace(payment, state=PaymentState.ABANDONED, look_at=draft.now + LOOK_FIRST, looks=1))
+    else:
+        draft.put(looked(payment, draft.now))
+
+
+def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> PaymentsError | None:
+    """Stripe did not do it. Return the error for who asked, None if the asker can go on."""
+    command = fact.command
+    if reply.kind is RefusalKind.CREDENTIALS:
+        # Refused before anything was executed or stored: the command stands, for when the key is mended.
+        _later(draft, payment, command)
+        return Misconfigured(
+            f"Stripe refuses the API key: {reply.reason}. Check STRIPE_SECRET_KEY and its permissions."
+        )
+    if isinstance(command, CreateIntent):
+        if command.attempt_id in {e.attempt_id for e in draft.effects}:
+            draft.answered(payment, CreateIntent)
+            draft.note("answered", f"attempt {payment.attempt_id} refused: {reply.reason}")
+            draft.put(replace(payment, state=PaymentState.ABANDONED, look_at=None))
+        return _error_of(reply)
+    if isinstance(command, CancelIntent) and reply.kind is not RefusalKind.MISSING:
+        if command in draft.effects and reply.seen is None:
+            draft.answered(payment, CancelIntent)
+            draft.put(looked(replace(payment, stripe_status=None, look_at=draft.now), draft.now))
+        return None if reply.seen is not None else _error_of(reply)
+    _later(draft, payment, command)
+    if reply.kind is RefusalKind.MISSING:
+        return Misconfigured(
+            f"Stripe does not know PaymentIntent {payment.intent_id}: is STRIPE_SECRET_KEY of another account or mode?"
+        )
+    return _error_of(reply)
+
+
+def _error_of(reply: Refused) -> PaymentsError:
+    if reply.kind is RefusalKind.AMOUNT_TOO_SMALL:
+        return AmountTooSmall()
+    if reply.kind is RefusalKind.AMOUNT_TOO_LARGE:
+        return AmountTooLarge()
+    if reply.kind is RefusalKind.CARD and reply.failure is not None:
+        return CardDeclined(reply.failure.code, reply.failure.decline_code, reply.failure.message)
+    return Misconfigured(f"Stripe refuses the request: {reply.reason}")
+
+
+def _unanswered(draft: Draft, payment: Payment, reply: Unanswered, fact: Answer) -> PaymentsError:
+    """It may or may not have happened. The command stays; after it was found useless, it is looked for instead."""
+    command = fact.command
+    effect = draft.effect_of(payment)
+    if effect is None or effect.key != getattr(command, "key", None):
+        _later(draft, payment, command)
+    else:
+        wait = backoff(RETRY_FIRST, RETRY_MOST, effect.tries if reply.sent else 0)
+        errors = SERVER_ERRORS_BEFORE_LOOKING if reply.key_spent else int(reply.server_error)
+        draft.postpone(effect, draft.now + wait, tries=int(reply.sent), server_errors=errors)
+    return StripeUnavailable(reply.reason)
+
+
+def _later(draft: Draft, payment: Payment, command: Command) -> None:
+    """Leave what could not be done due, in a while."""
+    effect = draft.effect_of(payment)
+    if effect is not None:
+        draft.postpone(effect, draft.now + backoff(RETRY_FIRST, RETRY_MOST, effect.tries))
+    if (
+        isinstance(command, RetrieveIntent | FindIntent)
+        and payment.look_at is not None
+        and payment.look_at <= draft.now
+    ):
+        draft.put(replace(payment, look_at=draft.now + PROCESSING_FIRST))

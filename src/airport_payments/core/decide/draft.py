@@ -1,0 +1,227 @@
+"""A ledger being changed: what the rules work on, and the Change that comes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from airport_payments.core.announcements import Announcement, Pending
+from airport_payments.core.commands import CancelIntent, Command, CreateIntent, Effect
+from airport_payments.core.errors import PaymentsError
+from airport_payments.core.facts import IntentView
+from airport_payments.core.model import (
+    Booking,
+    BookingStatus,
+    Change,
+    Failure,
+    HistoryLine,
+    IndexRow,
+    IndexState,
+    IntentStatus,
+    Ledger,
+    Payment,
+    Place,
+    Policy,
+    RequestKey,
+    Snapshot,
+)
+from airport_payments.core.money import Money
+from airport_payments.core.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """There is a PaymentIntent to pay. `view` is its state as Stripe just said."""
+
+    view: IntentView
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The payment is collected and the booking has it."""
+
+    booking: Booking
+
+
+@dataclass(frozen=True, slots=True)
+class NotCompleted:
+    """The PaymentIntent is not paid yet. `client_secret` is there only if the customer may still pay it."""
+
+    status: IntentStatus
+    failure: Failure | None
+    client_secret: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An event was looked at; it was news if the decision has a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """An event names this booking, but its attempt is unknown here: see first whether another booking has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing (more) is due."""
+
+
+Reply: TypeAlias = Ready | Completed | NotCompleted | Applied | Unplaced | Done | PaymentsError
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do about a fact: commit `change`, then perform `act` and feed its answer back, or give `reply`.
+
+    `problem` is for the log: what went wrong at Stripe, also where nobody waits for the reply.
+    """
+
+    change: Change | None
+    act: Command | Pending | None = None
+    reply: Reply | None = None
+    problem: PaymentsError | None = None
+
+
+Step: TypeAlias = tuple[Command | Pending | None, Reply | None]
+
+
+class Draft:
+    """A working copy of a snapshot. The rules change it; `change()` says what came of it, None if nothing did."""
+
+    __slots__ = ("announced", "announcements", "booking", "effects", "event", "history", "now", "payments", "policy",
+                 "problem", "read", "request_keys")  # fmt: skip
+
+    def __init__(self, read: Snapshot, now: datetime, policy: Policy) -> None:
+        ledger = read.ledger
+        self.read = read
+        self.now = now
+        self.policy = policy
+        self.booking = read.booking
+        self.payments = ledger.payments
+        self.effects = ledger.effects
+        self.announcements = ledger.announcements
+        self.announced = ledger.announced
+        self.request_keys: tuple[RequestKey, ...] = ledger.request_keys
+        self.problem: PaymentsError | None = None
+        self.history: list[HistoryLine] = []
+        self.event: tuple[str, str] | None = None  # id and type of the event that is being applied
+
+    # ---- reading ----
+
+    def attempt(self, attempt_id: str) -> Payment | None:
+        """Return the payment with this attempt id."""
+        return next((p for p in self.payments if p.attempt_id == attempt_id), None)
+
+    def intent(self, intent_id: str) -> Payment | None:
+        """Return the payment with this PaymentIntent id."""
+        return next((p for p in self.payments if p.intent_id == intent_id), None)
+
+    def live(self) -> Payment | None:
+        """Return the one payment that keeps another from being opened."""
+        return next((p for p in self.payments if p.payable), None)
+
+    def in_review(self) -> bool:
+        """Return whether money waits for a person's decision."""
+        return any(p.place is Place.REVIEW for p in self.payments)
+
+    def effect_of(self, payment: Payment) -> Effect | None:
+        """Return the command of this payment that has no answer yet."""
+        return next((e for e in self.effects if e.attempt_id == payment.attempt_id), None)
+
+    # ---- changing ----
+
+    def put(self, payment: Payment) -> Payment:
+        """Store a payment in the place of the one with its attempt id, or at the end."""
+        if self.attempt(payment.attempt_id) is None:
+            self.payments = (*self.payments, payment)
+        else:
+            self.payments = tuple(payment if p.attempt_id == payment.attempt_id else p for p in self.payments)
+        return payment
+
+    def command(self, effect: Effect) -> None:
+        """Save a command of a payment; a payment has at most one."""
+        self.effects = (*(e for e in self.effects if e.attempt_id != effect.attempt_id), effect)
+
+    def answered(self, payment: Payment, kind: type[CreateIntent | CancelIntent]) -> None:
+        """Forget the payment's command of this kind: it has its answer, or needs none any more."""
+        left = tuple(e for e in self.effects if e.attempt_id != payment.attempt_id or not isinstance(e, kind))
+        if len(left) != len(self.effects):
+            self.effects = left
+
+    def postpone(self, effect: Effect, due_at: datetime, *, tries: int = 1, server_errors: int = 0) -> None:
+        """Note that a command stayed unanswered."""
+        errors = effect.server_errors + server_errors
+        later = replace(effect, due_at=due_at, tries=effect.tries + tries, server_errors=errors)
+        self.effects = tuple(later if e == effect else e for e in self.effects)
+
+    def confirm_booking(self) -> None:
+        """Move the team's booking to confirmed."""
+        self.booking = replace(self.booking, status=BookingStatus.CONFIRMED)
+
+    def announce(self, build: Callable[[int], Announcement]) -> None:
+        """Add an announcement; `build` gets its number."""
+        self.announced += 1
+        self.announcements = (*self.announcements, Pending(build(self.announced), self.now))
+
+    def note(self, fact: str, decision: str, intent_id: str | None = None) -> None:
+        """Add a line to the booking's history."""
+        event_id, event_type = self.event or (None, fact)
+        self.history.append(HistoryLine(self.now, event_type, decision, event_id, intent_id))
+
+    # ---- the outcome ----
+
+    def change(self) -> Change | None:
+        """Return what has to be saved, None if nothing changed."""
+        old = self.read.ledger
+        if (
+            self.payments is old.payments
+            and self.effects is old.effects
+            and self.announcements is old.announcements
+            and self.request_keys is old.request_keys
+            and self.booking is self.read.booking
+            and not self.history
+        ):
+            return None
+        new = Ledger(
+            old.version + 1,
+            self.payments,
+            self.effects,
+            self.announcements,
+            self.announced,
+            self.request_keys,
+        )
+        if replace(new, version=old.version) == old and self.booking == self.read.booking and not self.history:
+            return None
+        before = index_rows(old)
+        status = self.booking.status
+        return Change(
+            read=self.read,
+            ledger=new,
+            booking_status=None if status is self.read.booking.status else status,
+            index=tuple(row for row in index_rows(new) if row not in before),
+            due_at=due_at(new),
+            history=tuple(self.history),
+        )
+
+
+def index_rows(ledger: Ledger) -> tuple[IndexRow, ...]:
+    """Return the payments as the storage indexes them."""
+    return tuple(
+        IndexRow(
+            p.attempt_id,
+            p.intent_id,
+            IndexState.CLOSED if not p.payable else IndexState.CLOSING if p.closing else IndexState.PAYABLE,
+            p.amount,
+        )
+        for p in ledger.payments
+    )
+
+
+def due_at(ledger: Ledger) -> datetime | None:
+    """Return when something in this ledger is next due. Announcements wait for the first among them: order holds."""
+    times = [e.due_at for e in ledger.effects]
+    times += [p.look_at for p in ledger.payments if p.look_at is not None]
+    times += [pending.due_at for pending in ledger.announcements[:1]]
+    return min(times, default=None)

@@ -1,0 +1,249 @@
+"""What a PaymentIntent's state means for its booking: rules 5, 6 and 7."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from airport_payments.core.announcements import (
+    Announcement,
+    BookingConfirmed,
+    PaymentFailed,
+    PaymentNeedsReview,
+)
+from airport_payments.core.commands import CancelIntent, CreateIntent
+from airport_payments.core.decide.draft import Applied, Draft, Reply, Unplaced
+from airport_payments.core.decide.table import (
+    FORWARD,
+    LOOK_FIRST,
+    LOOK_MOST,
+    MAX_LOOKS,
+    MAX_NEWS,
+    PROCESSING_FIRST,
+    PROCESSING_MOST,
+    STATE_OF,
+    backoff,
+)
+from airport_payments.core.facts import IntentObserved, IntentView
+from airport_payments.core.model import (
+    BookingStatus,
+    IntentStatus,
+    Payment,
+    PaymentState,
+    Place,
+    ReviewReason,
+)
+
+
+def observe_event(draft: Draft, fact: IntentObserved) -> Reply:
+    """Apply what an event shows. An event performs nothing at Stripe; what follows from it is left due (rule 10)."""
+    view = fact.view
+    draft.event = (fact.event_id, fact.event_type)
+    payment = draft.intent(view.id)
+    if payment is None and view.attempt_id is not None:
+        payment = draft.attempt(view.attempt_id)
+        if payment is not None and payment.intent_id is not None:
+            payment = None  # the attempt has another PaymentIntent: this one is a stray
+    if payment is None:
+        if not fact.placed:
+            return Unplaced()
+        payment = adopt(draft, view)
+    observe(draft, identify(draft, payment, view), view, asked=False)
+    settle(draft)
+    return Applied()
+
+
+def adopt(draft: Draft, view: IntentView) -> Payment:
+    """Take in a PaymentIntent that carries our mark but that this database never asked for.
+
+    So it is after a restored backup. It is never one to be paid: open, it is cancelled; paid, rule 7 answers it.
+    """
+    named = view.attempt_id
+    attempt_id = named if named is not None and draft.attempt(named) is None else view.id
+    return draft.put(
+        Payment(attempt_id, view.amount, PaymentState.ABANDONED, stray=True, closing=True, opened_at=draft.now)
+    )
+
+
+def identify(draft: Draft, payment: Payment, view: IntentView) -> Payment:
+    """Note which PaymentIntent belongs to this attempt. That always applies, however old the answer (rule 2)."""
+    if payment.intent_id is not None:
+        return payment
+    draft.answered(payment, CreateIntent)
+    # An abandoned attempt lost its place to a later one: what appears of it now is a stray.
+    stray = payment.state is PaymentState.ABANDONED
+    draft.note("identified", f"attempt {payment.attempt_id} is this PaymentIntent", view.id)
+    return draft.put(
+        replace(
+            payment,
+            intent_id=view.id,
+            state=PaymentState.OPEN,
+            stray=stray,
+            closing=payment.closing or stray,
+            look_at=draft.now,
+            looks=0,
+        )
+    )
+
+
+def observe(draft: Draft, payment: Payment, view: IntentView, *, asked: bool) -> None:
+    """Apply a PaymentIntent's status to its payment, if it is news.
+
+    Args:
+        draft: the ledger being changed.
+        payment: the payment whose PaymentIntent this is.
+        view: what Stripe says of it.
+        asked: whether this is the answer to a question of ours on this very version, so exact; else it is a hint.
+    """
+    if view.livemode is not draft.policy.livemode:
+        return
+    state = STATE_OF[view.status]
+    if state not in FORWARD[payment.state]:
+        return
+    if state is PaymentState.OPEN:
+        _open_news(draft, payment, view, asked=asked)
+    elif state is PaymentState.REQUIRES_CAPTURE:
+        _authorised(draft, payment, view)
+    else:
+        draft.answered(payment, CancelIntent)
+        ended = replace(payment, state=state, stripe_status=view.status, failure=None, look_at=None)
+        if state is PaymentState.SUCCEEDED:
+            ended = _collect(draft, ended, view)
+        else:
+            draft.note("observed", "canceled", view.id)
+        draft.put(ended)
+
+
+def _authorised(draft: Draft, payment: Payment, view: IntentView) -> None:
+    """The money is held on the card. It confirms nothing until it is captured; see in time how that ends."""
+    if payment.state is not PaymentState.REQUIRES_CAPTURE:
+        draft.note("observed", "the money is authorised", view.id)
+    moved = replace(payment, state=PaymentState.REQUIRES_CAPTURE, stripe_status=view.status, failure=None)
+    draft.put(looked(moved, draft.now))
+
+
+def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool) -> None:
+    """Within open, Stripe goes back and forth: a hint counts once, what we asked for counts always."""
+    mark = view.failure.charge_id or view.failure.code if view.failure else view.charge_id or "-"
+    # A failure is one piece of news under whatever status it shows: its charge tells it from another.
+    news = f"failed/{mark}" if view.failure else f"{view.status}/{mark}"
+    known = news in payment.news
+    if known and not asked:
+        return
+    if view.failure is not None and not known:
+        failure = view.failure
+        draft.announce(
+            lambda number: PaymentFailed(
+                booking_id=draft.booking.id,
+                sequence=number,
+                at=draft.now,
+                payment_intent_id=view.id,
+                error_code=failure.code,
+                decline_code=failure.decline_code,
+            )
+        )
+        draft.note("observed", f"payment failed: {failure.decline_code or failure.code}", view.id)
+    news_kept = payment.news if known else (*payment.news, news)[-MAX_NEWS:]
+    payment = replace(payment, stripe_status=view.status, failure=view.failure, news=news_kept)
+    draft.put(looked(payment, draft.now))
+
+
+def looked(payment: Payment, now: datetime) -> Payment:
+    """Return the payment with its next look planned, if the last one was due."""
+    if payment.look_at is None or payment.look_at > now:
+        return payment
+    if payment.closing:
+        # It should be gone: keep asking until it is.
+        wait = backoff(PROCESSING_FIRST, PROCESSING_MOST, payment.looks)
+    elif payment.looks < MAX_LOOKS:
+        wait = backoff(LOOK_FIRST, LOOK_MOST, payment.looks)
+    else:
+        return replace(payment, look_at=None)
+    return replace(payment, look_at=now + wait, looks=payment.looks + 1)
+
+
+def _collect(draft: Draft, payment: Payment, view: IntentView) -> Payment:
+    """The money is here. It confirms the booking (rule 6), or it becomes an obligation (rule 7)."""
+    payment = replace(payment, received_minor=view.received_minor)
+    reason = _objection(draft, payment, view)
+
+    def confirmed(number: int) -> Announcement:
+        return BookingConfirmed(
+            booking_id=draft.booking.id,
+            sequence=number,
+            at=draft.now,
+            payment_intent_id=view.id,
+            amount=payment.amount,
+        )
+
+    def needs_review(number: int) -> Announcement:
+        return PaymentNeedsReview(
+            booking_id=draft.booking.id,
+            sequence=number,
+            at=draft.now,
+            payment_intent_id=view.id,
+            reason=str(reason),
+            amount_minor=view.received_minor,
+            currency=view.amount.currency,
+        )
+
+    if reason is None:
+        draft.confirm_booking()
+        draft.announce(confirmed)
+        draft.note("observed", "paid: booking confirmed", view.id)
+        return replace(payment, place=Place.ATTACHED)
+    draft.announce(needs_review)
+    draft.note("observed", f"paid, but confirms nothing: {reason}", view.id)
+    return replace(payment, place=Place.REVIEW, review=reason)
+
+
+def _objection(draft: Draft, payment: Payment, view: IntentView) -> ReviewReason | None:
+    """Return why this money does not confirm the booking, None if it does: rule 6, and nothing else, confirms."""
+    asked, booking = payment.amount, draft.booking
+    if payment.stray:
+        return ReviewReason.UNKNOWN_ATTEMPT
+    if view.received_minor != asked.amount_minor or view.amount != asked:
+        return ReviewReason.AMOUNT_MISMATCH
+    if booking.status is BookingStatus.CONFIRMED:
+        return ReviewReason.SURPLUS
+    if booking.status is not BookingStatus.PENDING:
+        return ReviewReason.LATE
+    if booking.price != asked:
+        return ReviewReason.PRICE_CHANGED
+    return None
+
+
+def settle(draft: Draft) -> None:
+    """See that every PaymentIntent which should not be paid any more is being cancelled (rules 3 and 4)."""
+    for payment in draft.payments:
+        if payment.state not in {PaymentState.OPEN, PaymentState.REQUIRES_CAPTURE}:
+            continue
+        if not payment.closing and wanted(draft, payment):
+            continue
+        if not payment.closing:
+            draft.note("settled", "no longer wanted: to be canceled", payment.intent_id)
+            payment = draft.put(replace(payment, closing=True))
+        if draft.effect_of(payment) is None:
+            _close(draft, payment)
+
+
+def wanted(draft: Draft, payment: Payment) -> bool:
+    """Return whether the booking, as it stands now, wants to be paid by this payment."""
+    booking = draft.booking
+    return not payment.stray and booking.status is BookingStatus.PENDING and payment.amount == booking.price
+
+
+def _close(draft: Draft, payment: Payment) -> None:
+    """Command the cancellation, or a look first where the exact status is unknown or forbids it."""
+    if payment.intent_id is None:
+        return
+    if payment.stripe_status is None:
+        if payment.look_at is None:
+            draft.put(replace(payment, look_at=draft.now))
+        return
+    if payment.stripe_status is IntentStatus.PROCESSING:
+        # Stripe rarely cancels while processing: the look that is due says when it may be tried.
+        if payment.look_at is None:
+            draft.put(replace(payment, look_at=draft.now + PROCESSING_FIRST))
+        return
+    key = f"{draft.policy.namespace}/{payment.attempt_id}/cancel/{payment.closes}"
+    draft.command(CancelIntent(payment.attempt_id, payment.intent_id, key, draft.now, draft.now))
+    draft.put(replace(payment, closes=payment.closes + 1, look_at=None))

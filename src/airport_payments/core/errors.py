@@ -1,0 +1,266 @@
+"""Every error that the library raises on purpose.
+
+    PaymentsError
+    ├── ConfigurationError              raised when a gateway is built, never later
+    ├── RequestRefused                  the caller's request cannot be served as it stands
+    │   ├── InvalidRequest              400 invalid_request
+    │   ├── InvalidSignature            400 invalid_signature
+    │   ├── AmountTooSmall              400 amount_too_small
+    │   ├── AmountTooLarge              400 amount_too_large
+    │   ├── Unauthorized                401 unauthorized
+    │   ├── CardDeclined                402 Stripe's own code
+    │   ├── BookingNotFound             404 booking_not_found
+    │   ├── NoSuchEndpoint              404 not_found
+    │   ├── MethodNotAllowed            405 method_not_allowed
+    │   ├── Conflict                    409
+    │   │   ├── BookingAlreadyPaid          booking_already_paid
+    │   │   ├── BookingNotPayable           booking_not_payable
+    │   │   ├── PaymentInReview             payment_in_review
+    │   │   ├── AmountMismatch              amount_mismatch
+    │   │   ├── CurrencyMismatch            currency_mismatch
+    │   │   └── PaymentIntentMismatch       payment_intent_mismatch
+    │   ├── PayloadTooLarge             413 payload_too_large
+    │   └── IdempotencyKeyReused        422 idempotency_key_reused
+    ├── TryAgain                        503, with retry_after_s; nothing is lost, the same call may be made again
+    │   ├── StripeUnavailable               stripe_unavailable
+    │   ├── StorageUnavailable              storage_unavailable
+    │   └── Busy                            busy
+    └── ServerFault                     500
+        ├── Misconfigured                   misconfigured
+        └── InternalError                   internal_error
+
+Each carries `code` (stable, for programs), `http_status` (a hint for whoever must answer) and `public_message` (safe to
+show to a customer). `str(error)` may say more, for the team's logs; it never holds a key, a secret or an event's body.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class PaymentsError(Exception):
+    """The root: catch this to catch everything that this library raises on purpose."""
+
+    code: str = "internal_error"
+    http_status: ClassVar[int] = 500
+    public_message: str = "Something went wrong on our side."
+
+    def __init__(self, detail: str | None = None) -> None:
+        """Take `detail`, a line for the team's logs; without it the public message stands."""
+        super().__init__(detail or self.public_message)
+
+
+class ConfigurationError(PaymentsError):
+    """A setting is missing or wrong. The message names the setting and says what to put there, never its value."""
+
+    code = "configuration_error"
+
+
+class RequestRefused(PaymentsError):
+    """The request cannot be served as it stands; the same request again gets the same answer."""
+
+    http_status = 400
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing that is wrong with one field of a request."""
+
+    field: str
+    reason: str
+
+
+class InvalidRequest(RequestRefused):
+    """The request is malformed. `errors` lists each field with its reason."""
+
+    code = "invalid_request"
+    public_message = "The request is not valid."
+
+    def __init__(self, *errors: FieldError) -> None:
+        """Take what is wrong, field by field."""
+        super().__init__("; ".join(f"{e.field}: {e.reason}" for e in errors) or None)
+        self.errors = errors
+
+
+class InvalidSignature(RequestRefused):
+    """The webhook was not signed by Stripe with one of our secrets, or is too old, too new, or not an event.
+
+    `reason` says which, for the log. The body and the header are not kept.
+    """
+
+    code = "invalid_signature"
+    public_message = "The webhook signature is not valid."
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason, in words of ours: nothing of the body or of the header."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AmountTooSmall(RequestRefused):
+    """Stripe's own minimum for this currency is higher."""
+
+    code = "amount_too_small"
+    public_message = "The amount is below the minimum for this currency."
+
+
+class AmountTooLarge(RequestRefused):
+    """Stripe's own maximum for this currency is lower."""
+
+    code = "amount_too_large"
+    public_message = "The amount is above the maximum for this currency."
+
+
+class Unauthorized(RequestRefused):
+    """The caller did not prove who they are. Raise it from an Authenticator."""
+
+    code = "unauthorized"
+    http_status = 401
+    public_message = "Authentication is required."
+
+
+class CardDeclined(RequestRefused):
+    """A call that the server made was refused by the card's bank. `code` is Stripe's, such as `card_declined`."""
+
+    http_status = 402
+    code = "card_declined"
+
+    def __init__(self, code: str, decline_code: str | None, message: str) -> None:
+        """Take Stripe's code, decline code and message, already made safe to show."""
+        super().__init__(message)
+        self.code = code
+        self.decline_code = decline_code
+        self.public_message = message
+
+
+class BookingNotFound(RequestRefused):
+    """There is no such booking, or it is someone else's: the answer is the same, so that nobody can probe."""
+
+    code = "booking_not_found"
+    http_status = 404
+    public_message = "There is no such booking."
+
+
+class NoSuchEndpoint(RequestRefused):
+    """Nothing is served at this path."""
+
+    code = "not_found"
+    http_status = 404
+    public_message = "There is nothing at this address."
+
+
+class MethodNotAllowed(RequestRefused):
+    """The path exists, for another method."""
+
+    code = "method_not_allowed"
+    http_status = 405
+    public_message = "This address does not take that method."
+
+
+class Conflict(RequestRefused):
+    """The request is well-formed, but the booking or its payment stands otherwise."""
+
+    http_status = 409
+
+
+class BookingAlreadyPaid(Conflict):
+    """The booking is paid, or its money is already authorised."""
+
+    code = "booking_already_paid"
+    public_message = "This booking is already paid."
+
+
+class BookingNotPayable(Conflict):
+    """The booking is cancelled, its hold is over, or there is nothing to pay."""
+
+    code = "booking_not_payable"
+    public_message = "This booking cannot be paid."
+
+
+class PaymentInReview(Conflict):
+    """Money arrived that confirms nothing. A person has to decide, and no new payment is opened until then."""
+
+    code = "payment_in_review"
+    public_message = "A payment for this booking is being reviewed."
+
+
+class AmountMismatch(Conflict):
+    """The amount in the request is not the booking's price."""
+
+    code = "amount_mismatch"
+    public_message = "The amount is not the price of this booking."
+
+
+class CurrencyMismatch(Conflict):
+    """The currency in the request is not the booking's."""
+
+    code = "currency_mismatch"
+    public_message = "The currency is not the one of this booking."
+
+
+class PaymentIntentMismatch(Conflict):
+    """The PaymentIntent does not belong to this booking."""
+
+    code = "payment_intent_mismatch"
+    public_message = "This payment does not belong to this booking."
+
+
+class PayloadTooLarge(RequestRefused):
+    """The body is over the limit."""
+
+    code = "payload_too_large"
+    http_status = 413
+    public_message = "The request body is too large."
+
+
+class IdempotencyKeyReused(RequestRefused):
+    """The same Idempotency-Key came with another body."""
+
+    code = "idempotency_key_reused"
+    http_status = 422
+    public_message = "This Idempotency-Key was used with another request."
+
+
+class TryAgain(PaymentsError):
+    """Not now. Nothing is lost; the same call may be made again after `retry_after_s` seconds."""
+
+    http_status = 503
+    retry_after_s: int = 2
+
+
+class StripeUnavailable(TryAgain):
+    """Stripe did not answer, or asked us to slow down."""
+
+    code = "stripe_unavailable"
+    public_message = "The payment service does not answer. Please try again."
+    retry_after_s = 5
+
+
+class StorageUnavailable(TryAgain):
+    """The database did not answer. Repositories raise it; a webhook is then sent again by Stripe."""
+
+    code = "storage_unavailable"
+    public_message = "The service is not available. Please try again."
+    retry_after_s = 5
+
+
+class Busy(TryAgain):
+    """Other writers kept winning, or an earlier PaymentIntent is still being cancelled."""
+
+    code = "busy"
+    public_message = "The booking is busy. Please try again."
+    retry_after_s = 1
+
+
+class ServerFault(PaymentsError):
+    """Ours to mend; the customer can do nothing about it."""
+
+
+class Misconfigured(ServerFault):
+    """Stripe refuses our key, its permissions, or an object of another account. The log says what to do."""
+
+    code = "misconfigured"
+    public_message = "The payment service is not set up correctly."
+
+
+class InternalError(ServerFault):
+    """Anything that was not foreseen. Its detail is in the log, never in the answer."""

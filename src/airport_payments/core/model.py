@@ -1,0 +1,256 @@
+"""What is known: the booking, its ledger, its payments. Frozen; every change makes a new value."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from airport_payments.core.announcements import Pending
+from airport_payments.core.commands import Effect
+from airport_payments.core.money import Money
+
+
+class BookingStatus(StrEnum):
+    """The status of the team's booking."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+class IntentStatus(StrEnum):
+    """The statuses of a Stripe PaymentIntent (stripe-python 16.1, `_payment_intent.py`)."""
+
+    REQUIRES_PAYMENT_METHOD = "requires_payment_method"
+    REQUIRES_CONFIRMATION = "requires_confirmation"
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    REQUIRES_CAPTURE = "requires_capture"
+    SUCCEEDED = "succeeded"
+    CANCELED = "canceled"
+
+
+class PaymentState(StrEnum):
+    """How far one attempt to collect the price has come."""
+
+    OPENING = "opening"  # we asked Stripe to create its PaymentIntent and have no answer yet
+    OPEN = "open"  # the PaymentIntent exists and may still be paid
+    REQUIRES_CAPTURE = "requires_capture"  # the money is held on the card
+    SUCCEEDED = "succeeded"
+    CANCELED = "canceled"
+    ABANDONED = "abandoned"  # no PaymentIntent is known, and nobody was given the means to pay one
+
+
+class Place(StrEnum):
+    """What became of a payment's money."""
+
+    NONE = "none"  # nothing was collected
+    ATTACHED = "attached"  # it confirmed the booking
+    REVIEW = "review"  # it confirms nothing; a person has to decide
+
+
+class ReviewReason(StrEnum):
+    """Why money confirms nothing."""
+
+    SURPLUS = "surplus"  # the booking is already confirmed
+    LATE = "late"  # the booking is cancelled
+    AMOUNT_MISMATCH = "amount_mismatch"  # not what was asked
+    PRICE_CHANGED = "price_changed"  # what was asked, but no longer the price
+    UNKNOWN_ATTEMPT = "unknown_attempt"  # carries our mark, but this database never asked for it
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What the airport sells, as the team's own row has it.
+
+    Args:
+        id: 1 to 128 characters of `A-Z a-z 0-9 . _ ~ : @ -`.
+        owner: the customer's id, as the Authenticator returns it.
+        price: what it costs now.
+        status: pending, confirmed or cancelled.
+        hold_until: aware UTC; no PaymentIntent is opened from then on. None: no limit.
+    """
+
+    id: str
+    owner: str
+    price: Money
+    status: BookingStatus = BookingStatus.PENDING
+    hold_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the last try to pay a PaymentIntent failed. `charge_id` tells one failure from another."""
+
+    code: str
+    message: str
+    decline_code: str | None = None
+    charge_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One attempt to collect the booking's price: one Stripe PaymentIntent.
+
+    Args:
+        attempt_id: random, ours, given before anything is sent.
+        amount: price and currency as they were when the attempt was opened.
+        intent_id: Stripe's id, once known.
+        stripe_status: the newest status that we know, None before the first.
+        stray: not the booking's one payable attempt (found again, or unknown to this database).
+        closing: it was decided to cancel it at Stripe; a price that comes back does not take that back.
+        news: what Stripe's events already told of this payment while open, so that a repetition changes nothing.
+        look_at: when to ask Stripe again without being told to, None for not.
+        looks: how often that was done.
+        closes: how often a cancellation was asked for: the ordinal in the next one's idempotency key.
+    """
+
+    attempt_id: str
+    amount: Money
+    state: PaymentState
+    intent_id: str | None = None
+    stripe_status: IntentStatus | None = None
+    stray: bool = False
+    closing: bool = False
+    failure: Failure | None = None
+    place: Place = Place.NONE
+    review: ReviewReason | None = None
+    received_minor: int = 0
+    news: tuple[str, ...] = ()
+    opened_at: datetime | None = None
+    look_at: datetime | None = None
+    looks: int = 0
+    closes: int = 0
+
+    @property
+    def payable(self) -> bool:
+        """Whether this is the attempt that keeps another from being opened."""
+        return self.state in LIVE and not self.stray
+
+
+LIVE = frozenset({PaymentState.OPENING, PaymentState.OPEN, PaymentState.REQUIRES_CAPTURE})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A caller's Idempotency-Key and a fingerprint of the body that came with it, both as hashes."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All that we know of one booking's money, as one versioned document.
+
+    Args:
+        version: 0 before the first save; each save adds one.
+        payments: oldest first.
+        effects: commands that change something at Stripe and have no answer yet.
+        announcements: not yet delivered, in order.
+        announced: how many announcements this booking ever had; the next one's number is one more.
+        request_keys: the last few Idempotency-Keys of our own endpoint.
+    """
+
+    version: int = 0
+    payments: tuple[Payment, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    announcements: tuple[Pending, ...] = ()
+    announced: int = 0
+    request_keys: tuple[RequestKey, ...] = ()
+
+    def payment_of_attempt(self, attempt_id: str) -> Payment | None:
+        """Return the payment with this attempt id, if there is one."""
+        return next((p for p in self.payments if p.attempt_id == attempt_id), None)
+
+    def payment_of_intent(self, intent_id: str) -> Payment | None:
+        """Return the payment with this PaymentIntent id, if there is one."""
+        return next((p for p in self.payments if p.intent_id == intent_id), None)
+
+    @property
+    def live(self) -> Payment | None:
+        """The one attempt that may be paid, if there is one."""
+        return next((p for p in self.payments if p.payable), None)
+
+    @property
+    def attached(self) -> Payment | None:
+        """The payment that confirmed the booking, if there is one."""
+        return next((p for p in self.payments if p.place is Place.ATTACHED), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The booking as the team has it and its ledger, read at one moment."""
+
+    booking: Booking
+    ledger: Ledger = field(default_factory=Ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One line of a booking's story: a fact that changed something, or one that was refused. No personal data."""
+
+    at: datetime
+    fact: str
+    decision: str
+    event_id: str | None = None
+    intent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One payment as the storage indexes it. `state` is what the unique constraint and `due` look at."""
+
+    attempt_id: str
+    intent_id: str | None
+    state: "IndexState"
+    amount: Money
+
+
+class IndexState(StrEnum):
+    """What the narrow index knows of a payment."""
+
+    PAYABLE = "payable"  # at most one of PAYABLE and CLOSING for each booking
+    CLOSING = "closing"  # still payable at Stripe, but its cancellation is under way
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the rules need to know of the settings.
+
+    Args:
+        namespace: marks our objects at Stripe; several systems may share one account.
+        livemode: whether our key is a live one.
+        account: the connected account that we act for, None for our own.
+    """
+
+    namespace: str
+    livemode: bool
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one decision writes, all of it or nothing.
+
+    Args:
+        read: the snapshot that was decided on. It stands only if the stored ledger still has `read.ledger.version`, and
+            the team's row still has `read.booking`'s owner, price and status.
+        ledger: the new document, with the next version.
+        booking_status: the booking's new status, None to leave it.
+        index: the payments whose index row is new or different.
+        due_at: when something is next due, None for never.
+        history: lines to append.
+    """
+
+    read: Snapshot
+    ledger: Ledger
+    booking_status: BookingStatus | None
+    index: tuple[IndexRow, ...]
+    due_at: datetime | None
+    history: tuple[HistoryLine, ...]
+
+    @property
+    def booking_id(self) -> str:
+        """The booking that this is about."""
+        return self.read.booking.id

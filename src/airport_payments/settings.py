@@ -1,0 +1,149 @@
+"""The settings of a gateway: frozen, and checked when they are built, never later."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from airport_payments.core.errors import ConfigurationError
+from airport_payments.core.model import Policy
+from airport_payments.core.secret import Secret
+
+DEFAULT_NAMESPACE: Final = "airport"
+STRIPE_API_BASE: Final = "https://api.stripe.com"
+# More secrets than this are a mistake: each is tried on every webhook. Stripe keeps two active while one is rolled.
+MAX_WEBHOOK_SECRETS: Final = 16
+
+_API_KEY = re.compile(r"(?:sk|rk)_(?:test|live)_[A-Za-z0-9_]{4,247}", re.ASCII)
+_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{8,247}", re.ASCII)
+_PUBLISHABLE_KEY = re.compile(r"pk_(?:test|live)_[A-Za-z0-9_]{4,247}", re.ASCII)
+_NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,40}", re.ASCII)
+_API_BASE = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,253}", re.ASCII)
+_LOCAL_BASE = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeSettings:
+    """How a gateway talks to Stripe. Keys and secrets are held so that no output shows them.
+
+    Args:
+        api_key: `sk_…` or `rk_…` (a restricted key is better). It decides between live and test mode.
+        webhook_secrets: one `whsec_…` or several, while one is being rolled or for several endpoints.
+        publishable_key: `pk_…`, for pages that want to be served it; empty if none does.
+        namespace: marks our objects at Stripe. Give each database that shares a Stripe account one of its own.
+        api_base: another API host, for a test peer; plain http only to this machine.
+        timeout_s: for each of connecting, sending and waiting for an answer, in seconds.
+        max_tries: how often one call is sent before the request gives up; the saved command is sent again later.
+        tolerance_s: how old, and how far ahead of our clock, a webhook's signature may be, in seconds.
+
+    Raises:
+        ConfigurationError: a value is missing or of the wrong kind. The message names the setting, never its value.
+    """
+
+    api_key: Secret | str
+    webhook_secrets: tuple[Secret | str, ...] | Secret | str
+    publishable_key: str = ""
+    namespace: str = DEFAULT_NAMESPACE
+    api_base: str = STRIPE_API_BASE
+    timeout_s: float = 8.0
+    max_tries: int = 3
+    tolerance_s: int = 300
+
+    def __post_init__(self) -> None:
+        given = self.webhook_secrets
+        secrets = (given,) if isinstance(given, str | Secret) else tuple(given)
+        object.__setattr__(self, "webhook_secrets", tuple(_secret(s) for s in secrets))
+        object.__setattr__(self, "api_key", _secret(self.api_key))
+        _check_keys(self.key.reveal(), [s.reveal() for s in self.secrets], self.publishable_key)
+        if not _NAMESPACE.fullmatch(self.namespace):
+            raise ConfigurationError("namespace: 1 to 40 letters, digits, dots, dashes or underscores")
+        _check_api_base(self.api_base)
+        if not 0 < self.timeout_s <= 80:
+            raise ConfigurationError("timeout_s: more than 0 and at most 80 seconds")
+        if not 1 <= self.max_tries <= 10:
+            raise ConfigurationError("max_tries: 1 to 10")
+        if not 1 <= self.tolerance_s <= 3600:
+            raise ConfigurationError("tolerance_s: 1 to 3600 seconds; Stripe advises 300")
+
+    @property
+    def key(self) -> Secret:
+        """The API key."""
+        return _secret(self.api_key)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The webhook secrets."""
+        given = self.webhook_secrets
+        return tuple(_secret(s) for s in ((given,) if isinstance(given, str | Secret) else given))
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the API key is a live one."""
+        return self.key.reveal()[3:7] == "live"
+
+    @property
+    def policy(self) -> Policy:
+        """What the rules need to know of these settings."""
+        return Policy(self.namespace, self.livemode)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Return the settings that the environment gives.
+
+        Reads `STRIPE_SECRET_KEY`, `STRIPE_WEBHOOK_SECRET` (several: comma-separated), `STRIPE_PUBLISHABLE_KEY`,
+        `STRIPE_API_BASE` and `AIRPORT_PAYMENTS_NAMESPACE`.
+
+        Args:
+            environ: a mapping to read instead of `os.environ`.
+
+        Raises:
+            ConfigurationError: as for the class; a missing key or secret says which variable to set.
+        """
+        env = os.environ if environ is None else environ
+        key = env.get("STRIPE_SECRET_KEY", "")
+        secrets = tuple(part.strip() for part in env.get("STRIPE_WEBHOOK_SECRET", "").split(",") if part.strip())
+        if not key:
+            raise ConfigurationError("STRIPE_SECRET_KEY is not set: put your sk_… or rk_… key there")
+        if not secrets:
+            raise ConfigurationError("STRIPE_WEBHOOK_SECRET is not set: put the endpoint's whsec_… secret there")
+        return cls(
+            api_key=key,
+            webhook_secrets=secrets,
+            publishable_key=env.get("STRIPE_PUBLISHABLE_KEY", ""),
+            namespace=env.get("AIRPORT_PAYMENTS_NAMESPACE") or DEFAULT_NAMESPACE,
+            api_base=(env.get("STRIPE_API_BASE") or STRIPE_API_BASE).rstrip("/"),
+        )
+
+
+def _secret(given: Secret | str) -> Secret:
+    if isinstance(given, Secret):
+        return given
+    return Secret(given if isinstance(given, str) else "")
+
+
+def _check_keys(api_key: str, secrets: list[str], publishable_key: str) -> None:
+    """Refuse what is certainly wrong, so that it fails at the start and not at the first customer."""
+    if api_key.startswith("pk_"):
+        raise ConfigurationError("api_key (STRIPE_SECRET_KEY) holds a publishable key: it has to be sk_… or rk_…")
+    if not _API_KEY.fullmatch(api_key):
+        raise ConfigurationError("api_key (STRIPE_SECRET_KEY) has to be sk_test_…, sk_live_…, rk_test_… or rk_live_…")
+    if not 1 <= len(secrets) <= MAX_WEBHOOK_SECRETS:
+        raise ConfigurationError(f"webhook_secrets (STRIPE_WEBHOOK_SECRET): 1 to {MAX_WEBHOOK_SECRETS} whsec_… secrets")
+    for secret in secrets:
+        if not _WEBHOOK_SECRET.fullmatch(secret):
+            raise ConfigurationError("webhook_secrets (STRIPE_WEBHOOK_SECRET): each has to be a whole whsec_… secret")
+    if publishable_key:
+        if not _PUBLISHABLE_KEY.fullmatch(publishable_key):
+            raise ConfigurationError("publishable_key (STRIPE_PUBLISHABLE_KEY) has to be pk_test_… or pk_live_…")
+        if publishable_key[3:7] != api_key[3:7]:
+            raise ConfigurationError("publishable_key and api_key: one is of live mode, the other of test mode")
+
+
+def _check_api_base(api_base: str) -> None:
+    if not _API_BASE.fullmatch(api_base):
+        raise ConfigurationError("api_base (STRIPE_API_BASE): scheme and host only, such as https://api.stripe.com")
+    if api_base.startswith("http:") and not _LOCAL_BASE.fullmatch(api_base):
+        raise ConfigurationError(
+            "api_base (STRIPE_API_BASE): plain http would show the API key to the network; use https"
+        )

@@ -1,0 +1,159 @@
+"""Repositories in memory: for tests, and to try things out. What they hold is lost with the process."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from airport_payments.core.codec import dump, load
+from airport_payments.core.model import (
+    Booking,
+    BookingStatus,
+    Change,
+    HistoryLine,
+    IndexRow,
+    IndexState,
+    Ledger,
+    Snapshot,
+)
+
+
+class _Tables:
+    """What both colours share: the bookings, the ledgers and the index, behind one lock.
+
+    Ledgers are kept as the documents that a database would keep, so that tests meet the real encoding.
+    """
+
+    def __init__(self, bookings: Sequence[Booking] = ()) -> None:
+        self._lock = threading.Lock()
+        self._bookings = {b.id: b for b in bookings}
+        self._ledgers: dict[str, tuple[int, str]] = {}
+        self._index: dict[str, dict[str, IndexRow]] = {}
+        self._intents: dict[str, str] = {}
+        self._due: dict[str, datetime] = {}
+        self._history: dict[str, list[HistoryLine]] = {}
+
+    def put_booking(self, booking: Booking) -> None:
+        """Add a booking or change it, as the team's own code would."""
+        with self._lock:
+            self._bookings[booking.id] = booking
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """Return the booking as the team has it."""
+        with self._lock:
+            return self._bookings.get(booking_id)
+
+    def _get(self, booking_id: str) -> Snapshot | None:
+        with self._lock:
+            booking = self._bookings.get(booking_id)
+            stored = self._ledgers.get(booking_id)
+        if booking is None:
+            return None
+        return Snapshot(booking, load(stored[1], stored[0]) if stored else Ledger())
+
+    def _find(self, payment_intent_id: str) -> str | None:
+        with self._lock:
+            return self._intents.get(payment_intent_id)
+
+    def _save(self, change: Change) -> bool:
+        document = dump(change.ledger)
+        booking_id, read = change.booking_id, change.read.booking
+        with self._lock:
+            now = self._bookings.get(booking_id)
+            version = self._ledgers.get(booking_id, (0, ""))[0]
+            if version != change.read.ledger.version or now is None:
+                return False
+            if (now.owner, now.price, now.status) != (read.owner, read.price, read.status):
+                return False
+            rows = {**self._index.get(booking_id, {}), **{row.attempt_id: row for row in change.index}}
+            if sum(row.state is not IndexState.CLOSED for row in rows.values()) > 1:
+                return False
+            for row in change.index:
+                if row.intent_id is not None:
+                    if self._intents.get(row.intent_id, booking_id) != booking_id:
+                        return False
+                    self._intents[row.intent_id] = booking_id
+            self._index[booking_id] = rows
+            self._ledgers[booking_id] = (change.ledger.version, document)
+            if change.due_at is None:
+                self._due.pop(booking_id, None)
+            else:
+                self._due[booking_id] = change.due_at
+            self._history.setdefault(booking_id, []).extend(change.history)
+            if change.booking_status is not None:
+                self._bookings[booking_id] = replace(now, status=change.booking_status)
+            return True
+
+    def _due_ids(self, before: datetime, after: str | None, limit: int) -> Sequence[str]:
+        with self._lock:
+            due = {booking_id for booking_id, at in self._due.items() if at <= before}
+            for booking_id, rows in self._index.items():
+                booking = self._bookings.get(booking_id)
+                if booking is not None and any(_unwanted(row, booking) for row in rows.values()):
+                    due.add(booking_id)
+        return sorted(booking_id for booking_id in due if after is None or booking_id > after)[:limit]
+
+    def _story(self, booking_id: str) -> Sequence[HistoryLine]:
+        with self._lock:
+            return tuple(self._history.get(booking_id, ()))
+
+
+def _unwanted(row: IndexRow, booking: Booking) -> bool:
+    changed = booking.status is not BookingStatus.PENDING or booking.price != row.amount
+    return row.state is IndexState.PAYABLE and changed
+
+
+class MemoryBookingRepository(_Tables):
+    """A `BookingRepository` in memory, safe for threads.
+
+    Args:
+        bookings: what the airport sells; more with `put_booking`.
+    """
+
+    def get(self, booking_id: str) -> Snapshot | None:
+        """Return the booking and its ledger, None if there is no such booking."""
+        return self._get(booking_id)
+
+    def find(self, payment_intent_id: str) -> str | None:
+        """Return the id of the booking that has this PaymentIntent, None if none has."""
+        return self._find(payment_intent_id)
+
+    def save(self, change: Change) -> bool:
+        """Write a change, or nothing and return False."""
+        return self._save(change)
+
+    def due(self, *, before: datetime, after: str | None, limit: int) -> Sequence[str]:
+        """Return ids of bookings with something due."""
+        return self._due_ids(before, after, limit)
+
+    def history(self, booking_id: str) -> Sequence[HistoryLine]:
+        """Return the booking's story, oldest first."""
+        return self._story(booking_id)
+
+
+class AsyncMemoryBookingRepository(_Tables):
+    """An `AsyncBookingRepository` in memory, safe for tasks and threads.
+
+    Args:
+        bookings: what the airport sells; more with `put_booking`.
+    """
+
+    async def get(self, booking_id: str) -> Snapshot | None:
+        """Return the booking and its ledger, None if there is no such booking."""
+        return self._get(booking_id)
+
+    async def find(self, payment_intent_id: str) -> str | None:
+        """Return the id of the booking that has this PaymentIntent, None if none has."""
+        return self._find(payment_intent_id)
+
+    async def save(self, change: Change) -> bool:
+        """Write a change, or nothing and return False."""
+        return self._save(change)
+
+    async def due(self, *, before: datetime, after: str | None, limit: int) -> Sequence[str]:
+        """Return ids of bookings with something due."""
+        return self._due_ids(before, after, limit)
+
+    async def history(self, booking_id: str) -> Sequence[HistoryLine]:
+        """Return the booking's story, oldest first."""
+        return self._story(booking_id)
