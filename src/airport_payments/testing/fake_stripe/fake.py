@@ -1,0 +1,402 @@
+"""`FakeStripe`: the one thing that tests use."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Literal
+
+from airport_payments.testing.fake_stripe import attempts, intents, payment_methods, refunds, webhooks
+from airport_payments.testing.fake_stripe.api import Api, FakeResponse, LoggedRequest
+from airport_payments.testing.fake_stripe.books import Books
+from airport_payments.testing.fake_stripe.constants import API_VERSION, DEFAULT_ACCOUNT
+from airport_payments.testing.fake_stripe.errors import StripeRefusal
+from airport_payments.testing.fake_stripe.faults import Fault, Injection
+from airport_payments.testing.fake_stripe.idempotency import forget_unfinished
+from airport_payments.testing.fake_stripe.ids import Ids
+from airport_payments.testing.fake_stripe.json_types import clone
+from airport_payments.testing.fake_stripe.sender import AutomaticDeliveries, attempt, new_client
+from airport_payments.testing.fake_stripe.server import FakeServer
+from airport_payments.testing.fake_stripe.transports import FakeAsyncTransport, FakeTransport, pause
+from airport_payments.testing.fake_stripe.webhooks import IN_PROCESS, Delivery, WebhookTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    import httpx
+
+    from airport_payments.testing.fake_stripe.json_types import JsonObject, Obj
+
+_SAVED_AS = 1  # the version of what `dump` writes
+
+
+class FakeStripe:
+    """A stateful stand-in for Stripe's API, at the level of HTTP.
+
+    It holds at most 200,000 objects of a kind in an account, remembers the last 10,000 requests and
+    deliveries, and refuses live keys. It can be used from many threads.
+
+    Args:
+        api_key: The secret key that requests must carry.
+        publishable_key: The key of browsers.
+        clock: Returns the time, with its time zone; the real time by default.
+        seed: Decides ids and random orders.
+
+    Raises:
+        ValueError: If a key is a live key.
+    """
+
+    def __init__(
+        self,
+        api_key: str = "sk_test_fake",
+        publishable_key: str = "pk_test_fake",
+        clock: Callable[[], datetime] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if any("_live_" in key for key in (api_key, publishable_key)):
+            raise ValueError("FakeStripe takes no live keys")
+        self._api = Api(api_key, publishable_key, clock, seed)
+        self._random = random.Random(seed)  # noqa: S311 - the order of a fake's deliveries
+
+    # Requests
+
+    def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> FakeResponse:
+        """Answer one HTTP request.
+
+        Args:
+            method: Its method.
+            target: Its path and query.
+            headers: Its headers, in any case.
+            body: Its body, form-encoded.
+
+        Raises:
+            FakeConnectionLostError: If an injected fault says so.
+            FakeReadTimeoutError: If an injected fault says so.
+        """
+        exchange = self._api.open(method, target, headers, body)
+        pause(exchange)
+        return self._api.close(exchange)
+
+    def transport(self) -> httpx.BaseTransport:
+        """Return a transport for `httpx.Client` that reaches the fake without a socket."""
+        return FakeTransport(self._api)
+
+    def async_transport(self) -> httpx.AsyncBaseTransport:
+        """Return a transport for `httpx.AsyncClient` that reaches the fake without a socket."""
+        return FakeAsyncTransport(self._api)
+
+    def serve(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        automatic: bool = True,
+        duplicates: bool = False,
+        shuffled: bool = False,
+        retry_scale: float = 0.001,
+    ) -> FakeServer:
+        """Serve the fake on a socket, for use in a `with` statement; it also delivers webhooks meanwhile.
+
+        Args:
+            host: Where to listen.
+            port: The port; 0 takes a free one.
+            automatic: Deliver webhooks by itself.
+            duplicates: Deliver every event twice.
+            shuffled: Deliver in a random order, decided by the seed.
+            retry_scale: Multiplies the pauses before retries (1 minute, 2, 4).
+        """
+        deliveries = None
+        if automatic:
+            deliveries = self.automatic_deliveries(duplicates=duplicates, shuffled=shuffled, retry_scale=retry_scale)
+        return FakeServer(self, self._api, host, port, deliveries)
+
+    # Webhooks
+
+    def send_webhooks_to(
+        self,
+        target: WebhookTarget,
+        secret: str,
+        *,
+        events: Sequence[str] = ("*",),
+        api_version: str | None = API_VERSION,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> str:
+        """Register a webhook endpoint.
+
+        Args:
+            target: A URL, or a function of the body and the `Stripe-Signature` header that returns a status.
+            secret: What to sign with.
+            events: Types; `*` and `charge.*` work too.
+            api_version: The version written into the events.
+            account: Whose events.
+
+        Returns:
+            The endpoint's id.
+        """
+        with self._api.lock:
+            call = self._api.call(self._api.books(account))
+            url = target if isinstance(target, str) else f"{IN_PROCESS}{len(self._api.queue.targets)}"
+            endpoint = webhooks.new_endpoint(call, url, secret, list(events), api_version)
+            if not isinstance(target, str):
+                self._api.queue.targets[endpoint["id"]] = target
+            return str(endpoint["id"])
+
+    def pending_deliveries(self) -> list[Delivery]:
+        """Return what still has to be delivered, oldest event first."""
+        with self._api.lock:
+            self._api.run_due()
+            return self._api.queue.pending()
+
+    def deliveries(self) -> list[Delivery]:
+        """Return what is remembered of all deliveries, oldest first."""
+        with self._api.lock:
+            return self._api.queue.all()
+
+    def deliver(
+        self,
+        *deliveries: Delivery,
+        order: Literal["created", "reversed", "shuffled"] = "created",
+        copies: int = 1,
+    ) -> list[int | None]:
+        """Deliver now, each once, without retrying: what fails stays pending.
+
+        Args:
+            deliveries: Which ones, delivered before or not; all that are pending by default.
+            order: The order, of the default ones and of given ones.
+            copies: How often to send each.
+
+        Returns:
+            The statuses of all attempts; None where there was no answer.
+        """
+        chosen = list(deliveries) or self.pending_deliveries()
+        if order == "reversed":
+            chosen.reverse()
+        elif order == "shuffled":
+            self._random.shuffle(chosen)
+        in_process = all(delivery.endpoint_id in self._api.queue.targets for delivery in chosen)
+        if in_process:
+            return [attempt(self._api, delivery, None) for delivery in chosen for _ in range(copies)]
+        with new_client() as client:
+            return [attempt(self._api, delivery, client) for delivery in chosen for _ in range(copies)]
+
+    def drop(self, *deliveries: Delivery) -> None:
+        """Never deliver these (all that are pending by default): Stripe may lose an event, too."""
+        with self._api.lock:
+            for delivery in deliveries or self._api.queue.pending():
+                delivery.state = "dropped"
+
+    def resend(self, event_id: str) -> list[Delivery]:
+        """Queue an event once more for its endpoints, as the Dashboard's "Resend" does."""
+        with self._api.lock:
+            for books in self._api.accounts.values():
+                event = books.objects["event"].get(event_id)
+                if event is not None:
+                    before = len(self._api.queue.pending())
+                    self._api.queue.publish(books, event)
+                    return self._api.queue.pending()[before:]
+        raise KeyError(event_id)
+
+    def automatic_deliveries(
+        self, *, duplicates: bool = False, shuffled: bool = False, retry_scale: float = 0.001
+    ) -> AutomaticDeliveries:
+        """Return a context manager in which a thread delivers and retries; see `serve`."""
+        return AutomaticDeliveries(self._api, duplicates=duplicates, shuffled=shuffled, retry_scale=retry_scale)
+
+    # What customers and banks do
+
+    def pay(self, intent_id: str, card: str = "4242424242424242", *, account: str = DEFAULT_ACCOUNT) -> JsonObject:
+        """Do what Stripe.js does in the customer's browser: confirm with a card.
+
+        Args:
+            intent_id: The payment intent.
+            card: A test number, or a name such as `pm_card_visa`.
+            account: Whose intent.
+
+        Returns:
+            The intent as it then is; a declined card shows in `last_payment_error`.
+
+        Raises:
+            StripeRefusal: If the intent cannot be confirmed at all.
+        """
+        with self._api.lock:
+            self._api.run_due()
+            books = self._api.books(account)
+            call = self._api.call(books, publishable=True)
+            intent = books.get("payment_intent", intent_id, "intent")
+            number = card.replace(" ", "")
+            given: Obj = {"type": "card", "card": {"number": number}}
+            params: Obj = {"payment_method_data": given} if number.isdecimal() else {"payment_method": card}
+            try:
+                intents.confirm(call, intent, {**params, "use_stripe_sdk": True})
+            except StripeRefusal as refusal:
+                if refusal.status != 402:
+                    raise
+            return _copy(intent)
+
+    def authenticate(self, intent_id: str, succeed: bool = True, *, account: str = DEFAULT_ACCOUNT) -> JsonObject:  # noqa: FBT001, FBT002
+        """Give the customer's answer to the 3DS question, and return the intent as it then is.
+
+        Raises:
+            ValueError: If the intent waits for none.
+        """
+        with self._api.lock:
+            self._api.run_due()
+            books = self._api.books(account)
+            intent = books.get("payment_intent", intent_id, "intent")
+            return _copy(attempts.answer(self._api.call(books), intent, succeed=succeed))
+
+    def settle(self, intent_id: str, *, succeed: bool = True, account: str = DEFAULT_ACCOUNT) -> JsonObject:
+        """Let the bank answer now for an intent in `processing`, and return the intent."""
+        with self._api.lock:
+            books = self._api.books(account)
+            intent = books.get("payment_intent", intent_id, "intent")
+            attempts.bank_answers(self._api.call(books), intent, succeeds=succeed)
+            return _copy(intent)
+
+    def fail_refund(self, refund_id: str, *, account: str = DEFAULT_ACCOUNT) -> JsonObject:
+        """Let a refund come back from the bank, and return it."""
+        with self._api.lock:
+            books = self._api.books(account)
+            refund = books.get("refund", refund_id, "refund")
+            refunds.fail(self._api.call(books), refund)
+            return _copy(refund)
+
+    def advance(self, seconds: float) -> None:
+        """Move the fake's clock forward, and let happen what is then due."""
+        with self._api.lock:
+            self._api.offset_seconds += seconds
+            self._api.run_due()
+
+    # Faults
+
+    def inject(
+        self,
+        fault: Fault,
+        method: str = "*",
+        path: str = "*",
+        *,
+        times: int = 1,
+        skip: int = 0,
+        after_effect: bool = False,
+    ) -> Injection:
+        """Let the next matching requests fail.
+
+        Args:
+            fault: How.
+            method: `POST`, `GET`, or `*`.
+            path: A path with shell wildcards, such as `/v1/payment_intents/*/confirm`.
+            times: How many requests.
+            skip: How many matching requests pass first.
+            after_effect: Execute the request first; only its answer is replaced.
+
+        Returns:
+            The injection, which counts its hits.
+        """
+        injection = Injection(fault, method, path, after_effect, times, skip)
+        with self._api.lock:
+            self._api.injections.append(injection)
+        return injection
+
+    def clear_faults(self) -> None:
+        """End all injections."""
+        with self._api.lock:
+            self._api.injections.clear()
+
+    # What it knows
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """The last requests, oldest first."""
+        with self._api.lock:
+            return list(self._api.log)
+
+    @property
+    def intents(self) -> dict[str, JsonObject]:
+        """Copies of the payment intents by id, oldest first."""
+        return self.objects("payment_intent")
+
+    @property
+    def charges(self) -> dict[str, JsonObject]:
+        """Copies of the charges by id, oldest first."""
+        return self.objects("charge")
+
+    @property
+    def refunds(self) -> dict[str, JsonObject]:
+        """Copies of the refunds by id, oldest first."""
+        return self.objects("refund")
+
+    @property
+    def disputes(self) -> dict[str, JsonObject]:
+        """Copies of the disputes by id, oldest first."""
+        return self.objects("dispute")
+
+    @property
+    def events(self) -> dict[str, JsonObject]:
+        """Copies of the events by id, oldest first."""
+        return self.objects("event")
+
+    def objects(self, kind: str, *, account: str = DEFAULT_ACCOUNT) -> dict[str, JsonObject]:
+        """Return copies of all objects of a kind (`payment_intent`, `customer`, …) by id, oldest first."""
+        with self._api.lock:
+            return {object_id: _copy(obj) for object_id, obj in self._api.books(account).objects[kind].items()}
+
+    # Saving
+
+    def dump(self) -> str:
+        """Return the whole state as JSON. Endpoints that are functions of this process are left out."""
+        with self._api.lock:
+            accounts = [books.dump() for books in self._api.accounts.values()]
+            for saved in accounts:
+                for endpoint_id in self._api.queue.targets:
+                    saved["objects"]["webhook_endpoint"].pop(endpoint_id, None)
+            pending = [
+                {"account": delivery.account, "event": delivery.event_id, "endpoint": delivery.endpoint_id}
+                for delivery in self._api.queue.pending()
+                if delivery.endpoint_id not in self._api.queue.targets
+            ]
+            return json.dumps({
+                "saved_as": _SAVED_AS,
+                "ids": self._api.ids.count,
+                "offset_seconds": self._api.offset_seconds,
+                "accounts": accounts,
+                "pending": pending,
+            })  # fmt: skip
+
+    @classmethod
+    def load(
+        cls,
+        text: str,
+        api_key: str = "sk_test_fake",
+        publishable_key: str = "pk_test_fake",
+        clock: Callable[[], datetime] | None = None,
+        seed: int = 0,
+    ) -> FakeStripe:
+        """Make a fake with a state that `dump` wrote.
+
+        Raises:
+            ValueError: If the text is of another version, or not such a state.
+        """
+        saved = json.loads(text)
+        if not isinstance(saved, dict) or saved.get("saved_as") != _SAVED_AS:
+            raise ValueError("this is not a state that FakeStripe.dump wrote")
+        state: Obj = saved
+        fake = cls(api_key, publishable_key, clock, seed)
+        api = fake._api  # noqa: SLF001 - its own class
+        api.ids = Ids(seed, state["ids"])
+        api.offset_seconds = state["offset_seconds"]
+        for account in state["accounts"]:
+            books = Books.load(account)
+            forget_unfinished(books)
+            api.accounts[books.account] = books
+        for delivery in state["pending"]:
+            books = api.accounts[delivery["account"]]
+            event = books.objects["event"][delivery["event"]]
+            event["pending_webhooks"] -= 1  # it is counted again
+            api.queue.add(books, event, delivery["endpoint"])
+        return fake
+
+
+def _copy(obj: Obj) -> JsonObject:
+    copied: JsonObject = clone(obj)
+    return copied

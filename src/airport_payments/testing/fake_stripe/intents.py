@@ -1,0 +1,276 @@
+"""The payment intent's life: which operation is legal in which status, and what it does.
+
+Sources: the docstrings of stripe-python's `PaymentIntent` and docs.stripe.com/payments/paymentintents/lifecycle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from airport_payments.testing.fake_stripe import attempts, money, payment_methods
+from airport_payments.testing.fake_stripe.charges import collect, consequences
+from airport_payments.testing.fake_stripe.errors import invalid_request, unexpected_state
+from airport_payments.testing.fake_stripe.json_types import changed_attributes, clone
+from airport_payments.testing.fake_stripe.objects import new_intent
+from airport_payments.testing.fake_stripe.validation import merged_metadata
+
+if TYPE_CHECKING:
+    from airport_payments.testing.fake_stripe.books import Call
+    from airport_payments.testing.fake_stripe.json_types import Obj
+
+# In which statuses an operation is possible; the order is that of Stripe's messages.
+# `processing` can be canceled only "in rare cases", none of which the fake plays.
+LEGAL: Final = {
+    "confirm": ("requires_payment_method", "requires_confirmation", "requires_action"),
+    "capture": ("requires_capture",),
+    "cancel": ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action"),
+    "update": ("requires_payment_method", "requires_confirmation", "requires_action"),
+}
+# Possible in every status.
+_HARMLESS: Final = frozenset({"metadata", "description", "transfer_group", "expand"})
+# Only together with confirm=true, see Stripe's reference of the create call.
+_ONLY_WHEN_CONFIRMING: Final = ("off_session", "return_url", "error_on_requires_action", "mandate_data", "mandate")
+_COPIED: Final = (
+    "capture_method", "confirmation_method", "description", "on_behalf_of", "payment_method_options",
+    "receipt_email", "setup_future_usage", "shipping", "statement_descriptor", "statement_descriptor_suffix",
+    "transfer_group", "application_fee_amount", "payment_details", "hooks", "excluded_payment_method_types",
+)  # fmt: skip
+_MISSING_METHOD: Final = (
+    "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
+    "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment "
+    "method or ConfirmationToken."
+)
+
+
+def create(call: Call, params: Obj) -> Obj:
+    """POST /v1/payment_intents."""
+    currency = money.checked_currency(params["currency"])
+    money.check_amount(params["amount"], currency)
+    confirming = params.get("confirm", False)
+    _check_combinations(params, confirming=confirming)
+    metadata = merged_metadata({}, params.get("metadata", {}))
+    if "customer" in params:
+        call.books.get("customer", params["customer"], "customer", in_url=False)
+    method = _given_method(call, params)
+    if confirming and method is None:
+        raise invalid_request(_MISSING_METHOD, code="payment_intent_unexpected_state", executed=True)
+    fields: Obj = {key: params[key] for key in _COPIED if params.get(key)}
+    fields |= {"amount": params["amount"], "currency": currency, "metadata": metadata}
+    fields |= _accepted_methods(params) | {"customer": params.get("customer")}
+    intent = new_intent(call, fields)
+    if method is not None:
+        _check_owner(intent, method)
+        intent["payment_method"] = method["id"]
+        intent["status"] = "requires_confirmation"
+    if confirming:
+        _check_return_url(call, intent, params)
+    call.books.add(intent)
+    call.record("payment_intent.created", intent)
+    return attempts.start(call, intent, params) if confirming else intent
+
+
+def update(call: Call, intent: Obj, params: Obj) -> Obj:
+    """POST /v1/payment_intents/{id}."""
+    decisive = [name for name in params if name not in _HARMLESS]
+    if decisive:
+        _check_legal(intent, "update", decisive[0])
+    currency = money.checked_currency(params.get("currency", intent["currency"]))
+    if {"amount", "currency"} & params.keys():
+        money.check_amount(params.get("amount", intent["amount"]), currency)
+    if "customer" in params:
+        call.books.get("customer", params["customer"], "customer", in_url=False)
+    metadata = merged_metadata(intent["metadata"], params.get("metadata", {}))
+    method = _given_method(call, params)
+    if method is not None:
+        _check_owner({**intent, **params}, method)
+    _change(intent, params)
+    intent["metadata"], intent["currency"] = metadata, currency
+    # "Cleared when the PaymentIntent is updated" (stripe-python, `last_payment_error`).
+    intent["last_payment_error"] = None
+    if method is not None:
+        intent["payment_method"] = method["id"]
+    if decisive:
+        intent["next_action"] = None
+        intent["status"] = "requires_confirmation" if intent["payment_method"] else "requires_payment_method"
+    return intent
+
+
+def confirm(call: Call, intent: Obj, params: Obj) -> Obj:
+    """POST /v1/payment_intents/{id}/confirm."""
+    _check_legal(intent, "confirm")
+    if call.publishable and intent["confirmation_method"] == "manual":
+        raise invalid_request(
+            "This PaymentIntent cannot be confirmed using your publishable key because its `confirmation_method` "
+            "is set to `manual`. Please use your secret key instead.",
+            executed=True,
+        )
+    _check_return_url(call, intent, params)
+    method = _given_method(call, params)
+    if method is not None:
+        _check_owner(intent, method)
+    elif intent["payment_method"] is None:
+        raise unexpected_state(_MISSING_METHOD, intent)
+    _change(intent, params)
+    if method is not None and method["id"] != intent["payment_method"]:
+        intent["payment_method"] = method["id"]
+        call.books.secrets_of(intent["id"]).pop("authenticated", None)
+    return attempts.start(call, intent, params)
+
+
+def capture(call: Call, intent: Obj, params: Obj) -> Obj:
+    """POST /v1/payment_intents/{id}/capture."""
+    _check_legal(intent, "capture")
+    amount = params.get("amount_to_capture", intent["amount_capturable"])
+    if not 0 < amount <= intent["amount_capturable"]:
+        raise invalid_request(
+            f"This PaymentIntent's amount to capture must be between 1 and {intent['amount_capturable']} "
+            f"({intent['currency']}).",
+            code="amount_too_large" if amount > 0 else "parameter_invalid_integer",
+            param="amount_to_capture",
+            executed=True,
+        )
+    metadata = merged_metadata(intent["metadata"], params.get("metadata", {}))
+    charge = call.books.objects["charge"][intent["latest_charge"]]
+    before = clone(charge)
+    intent["metadata"] = metadata
+    collect(call, charge, amount)
+    attempts.succeed(intent, amount)
+    call.record("charge.captured", charge, changed_attributes(before, charge))
+    call.record("payment_intent.succeeded", intent)
+    method = call.books.objects["payment_method"][charge["payment_method"]]
+    consequences(call, charge, payment_methods.card_of(call.books, method))
+    return intent
+
+
+def cancel(call: Call, intent: Obj, params: Obj) -> Obj:
+    """POST /v1/payment_intents/{id}/cancel."""
+    _check_legal(intent, "cancel")
+    return end(call, intent, params.get("cancellation_reason"))
+
+
+def end(call: Call, intent: Obj, reason: str | None) -> Obj:
+    """Cancel an intent. An authorisation is released; since basil (2025-03-31) that makes no refund."""
+    intent.update(
+        status="canceled",
+        canceled_at=call.now,
+        cancellation_reason=reason,
+        amount_capturable=0,
+        next_action=None,
+    )
+    call.record("payment_intent.canceled", intent)
+    return intent
+
+
+def expire_authorisation(call: Call, intent: Obj) -> None:
+    """Cancel an authorisation that nobody captured; `expired` is the reason since basil (2025-03-31)."""
+    if intent["status"] == "requires_capture":
+        charge = call.books.objects["charge"][intent["latest_charge"]]
+        call.record("charge.expired", charge)
+        end(call, intent, "expired")
+
+
+def _given_method(call: Call, params: Obj) -> Obj | None:
+    if params.get("confirmation_token"):
+        raise invalid_request("Confirmation tokens are not part of this fake.", param="confirmation_token")
+    if "payment_method_data" in params:
+        return payment_methods.from_data(call, params["payment_method_data"])
+    if "payment_method" in params:
+        return payment_methods.from_id(call, params["payment_method"])
+    return None
+
+
+def _check_legal(intent: Obj, operation: str, what: str = "") -> None:
+    status = intent["status"]
+    if status in LEGAL[operation]:
+        return
+    allowed = ", ".join(LEGAL[operation])
+    messages = {
+        "cancel": f"You cannot cancel this PaymentIntent because it has a status of {status}. Only a PaymentIntent "
+        f"with one of the following statuses may be canceled: {allowed}, processing.",
+        "capture": f"This PaymentIntent could not be captured because it has a status of {status}. Only a "
+        f"PaymentIntent with one of the following statuses may be captured: {allowed}.",
+        "confirm": f"You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent "
+        f"with one of the following statuses may be confirmed: {allowed}.",
+        "update": f"This PaymentIntent's {what} could not be updated because it has a status of {status}. You may "
+        f"only update the {what} of a PaymentIntent with one of the following statuses: {allowed}.",
+    }
+    if operation == "confirm" and status == "succeeded":
+        raise unexpected_state(
+            "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.",
+            intent,
+        )
+    raise unexpected_state(messages[operation], intent)
+
+
+def _check_combinations(params: Obj, *, confirming: bool) -> None:
+    automatic = params.get("automatic_payment_methods", {}).get("enabled", False)
+    if automatic and "payment_method_types" in params:
+        raise invalid_request(
+            "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.",
+            param="automatic_payment_methods",
+        )
+    for name in _ONLY_WHEN_CONFIRMING:
+        if name in params and not confirming:
+            raise invalid_request(
+                f"The parameter `{name}` cannot be passed when creating a PaymentIntent unless `confirm` is set to "
+                "true.",
+                param=name,
+            )
+    if "statement_descriptor" in params and "card" in params.get("payment_method_types", ("card",)):
+        raise invalid_request(
+            "The `statement_descriptor` parameter is not supported for this payment method type. Use "
+            "`statement_descriptor_suffix` for cards.",
+            param="statement_descriptor",
+        )
+
+
+def _accepted_methods(params: Obj) -> Obj:
+    if "payment_method_types" in params:
+        return {"payment_method_types": params["payment_method_types"]}
+    # Without either parameter Stripe uses the Dashboard's methods (since 2023-08-16).
+    given = params.get("automatic_payment_methods", {"enabled": True})
+    if not given["enabled"]:
+        return {"payment_method_types": ["card"]}
+    redirects = given.get("allow_redirects", "always")
+    return {
+        "automatic_payment_methods": {"allow_redirects": redirects, "enabled": True},
+        "payment_method_types": ["card", "link"],
+    }
+
+
+def _check_return_url(call: Call, intent: Obj, params: Obj) -> None:
+    """Stripe wants to know where to return to if the Dashboard's methods may redirect, even for a card."""
+    automatic = intent["automatic_payment_methods"]
+    if automatic is None or automatic["allow_redirects"] == "never":
+        return
+    if call.publishable or params.get("return_url") or params.get("use_stripe_sdk"):
+        return
+    raise invalid_request(
+        "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
+        "these payment methods might redirect your customer off of your page, you must provide a `return_url`. If "
+        "you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to "
+        "`true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and "
+        "Payment Intents.",
+        executed=True,
+        extra={"payment_intent": clone(intent)},
+    )
+
+
+def _check_owner(intent: Obj, method: Obj) -> None:
+    owner = method["customer"]
+    if owner is not None and owner != intent.get("customer"):
+        raise invalid_request(
+            f"The PaymentMethod {method['id']} belongs to the Customer {owner}. Please include the Customer in the "
+            "`customer` parameter on the PaymentIntent.",
+            executed=True,
+        )
+
+
+def _change(intent: Obj, params: Obj) -> None:
+    """Copy what a request changes; an empty string unsets."""
+    for name in (*_COPIED, "amount", "customer"):
+        if name in params and name != "off_session":
+            intent[name] = params[name] or None
+    if "payment_method_types" in params:
+        intent["payment_method_types"] = params["payment_method_types"]
+        intent["automatic_payment_methods"] = None

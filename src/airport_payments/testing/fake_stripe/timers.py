@@ -1,0 +1,39 @@
+"""What happens by itself, later, by the fake's clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from airport_payments.testing.fake_stripe import attempts, charges, intents, refunds
+from airport_payments.testing.fake_stripe.constants import MAX_DUE_PER_TICK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airport_payments.testing.fake_stripe.books import Call
+    from airport_payments.testing.fake_stripe.json_types import Obj
+
+_ACTIONS: Final[dict[str, tuple[str, Callable[[Call, Obj], None]]]] = {
+    "expire_authorisation": ("payment_intent", intents.expire_authorisation),
+    "bank_answers": ("payment_intent", attempts.bank_answers),
+    "book_payment": ("charge", charges.book_payment_later),
+    "refund_pending": ("refund", refunds.succeed),
+    "refund_fail": ("refund", refunds.fail),
+    "decide_dispute": ("dispute", charges.decide_dispute),
+}
+
+
+def run_due(call: Call, now: int) -> None:
+    """Run what is due, in the order in which it is due, each at its own time."""
+    waiting = call.books.timers
+    for _ in range(MAX_DUE_PER_TICK):
+        following = min(waiting, key=lambda timer: timer[0], default=None)
+        if following is None or following[0] > now:
+            return
+        waiting.remove(following)
+        due, what, object_id = following
+        kind, action = _ACTIONS[what]
+        obj = call.books.objects[kind].get(object_id)
+        if obj is not None:
+            action(replace(call, now=due), obj)
