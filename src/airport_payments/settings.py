@@ -117,9 +117,7 @@ class StripeSettings:
 
 
 def _secret(given: Secret | str) -> Secret:
-    if isinstance(given, Secret):
-        return given
-    return Secret(given if isinstance(given, str) else "")
+    return given if isinstance(given, Secret) else Secret(given)
 
 
 def _check_keys(api_key: str, secrets: list[str], publishable_key: str) -> None:

@@ -129,9 +129,15 @@ def _payment(p: Payment) -> Doc:
 
 # Looked up in a dict, because calling an Enum class costs three times as much, and a ledger is read on every event.
 _STATES: Final = {str(state): state for state in PaymentState}
-_STATUSES: Final[dict[str | None, IntentStatus | None]] = {None: None, **{str(status): status for status in IntentStatus}}
+_STATUSES: Final[dict[str | None, IntentStatus | None]] = {
+    None: None,
+    **{str(status): status for status in IntentStatus},
+}
 _PLACES: Final = {str(place): place for place in Place}
-_REASONS: Final[dict[str | None, ReviewReason | None]] = {None: None, **{str(reason): reason for reason in ReviewReason}}
+_REASONS: Final[dict[str | None, ReviewReason | None]] = {
+    None: None,
+    **{str(reason): reason for reason in ReviewReason},
+}
 
 
 def _load_payment(doc: Doc) -> Payment:

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from airport_payments.core.model import (
+    Booking,
     BookingStatus,
+    Failure,
     IntentStatus,
     Payment,
     PaymentState,
     Place,
     Snapshot,
 )
+from airport_payments.core.money import Money
+from airport_payments.core.secret import Secret
 
 
 class PaymentStatus(StrEnum):
@@ -61,3 +65,54 @@ def _shown(payments: tuple[Payment, ...]) -> Payment | None:
                 return payment
     own = [p for p in payments if not p.stray and p.intent_id is not None]
     return next((p for p in own if p.payable), own[-1] if own else None)
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedPayment:
+    """A PaymentIntent for the customer to pay.
+
+    Args:
+        payment_intent_id: Stripe's id.
+        client_secret: for this customer's own browser or app only: `client_secret.reveal()`. Do not store or log it.
+        status: the PaymentIntent's status.
+        amount: the booking's price.
+    """
+
+    payment_intent_id: str
+    client_secret: Secret
+    status: IntentStatus
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedPayment:
+    """Whether a PaymentIntent paid its booking.
+
+    Args:
+        completed: True when the money is collected and the booking has it.
+        stripe_status: the PaymentIntent's status.
+        booking: the booking as it is now.
+        failure: why the last try to pay failed, safe to show.
+        client_secret: while it may still be paid, None otherwise.
+    """
+
+    completed: bool
+    stripe_status: IntentStatus
+    booking: Booking
+    failure: Failure | None = None
+    client_secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What one tick did.
+
+    Args:
+        bookings: how many had something due and were looked after.
+        problems: how many of those raised; each is logged, and stays due.
+        more: whether more bookings are due than the limit let through.
+    """
+
+    bookings: int
+    problems: int
+    more: bool

@@ -48,6 +48,7 @@ class Completed:
 class NotCompleted:
     """The PaymentIntent is not paid yet. `client_secret` is there only if the customer may still pay it."""
 
+    booking: Booking
     status: IntentStatus
     failure: Failure | None
     client_secret: Secret | None

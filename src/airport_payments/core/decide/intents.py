@@ -94,6 +94,7 @@ def observe(draft: Draft, payment: Payment, view: IntentView, *, asked: bool) ->
         asked: whether this is the answer to a question of ours on this very version, so exact; else it is a hint.
     """
     if view.livemode is not draft.policy.livemode:
+        draft.put(looked(payment, draft.now))
         return
     state = STATE_OF[view.status]
     if state not in FORWARD[payment.state]:

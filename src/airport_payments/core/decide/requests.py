@@ -151,7 +151,7 @@ def _confirm(draft: Draft, fact: ConfirmRequested, fresh: IntentView | None) -> 
         return None, Busy("the payment is still being looked up")
     # Only the booking's one payable PaymentIntent is handed out, and not while it is being cancelled.
     payable = payment.payable and not payment.closing
-    return None, NotCompleted(status, payment.failure, seen.client_secret if seen and payable else None)
+    return None, NotCompleted(draft.booking, status, payment.failure, seen.client_secret if seen and payable else None)
 
 
 def perform(draft: Draft, effect: Effect) -> Command:

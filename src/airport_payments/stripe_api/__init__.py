@@ -1,0 +1,1 @@
+"""The only place that knows Stripe's field names, statuses and errors."""

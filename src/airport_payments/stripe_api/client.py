@@ -1,0 +1,55 @@
+"""What both colours of the port share: building stripe-python's client, and reading what its calls raise."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from airport_payments.stripe_api.results import ApiResult, from_headers
+
+if TYPE_CHECKING:
+    import httpx
+    import stripe
+
+    from airport_payments.settings import StripeSettings
+
+
+def stripe_client(settings: "StripeSettings", transport: "stripe.HTTPClient") -> "stripe.StripeClient":
+    """Return a StripeClient for these settings. Its API version is stripe-python's own pin; it does not retry: we do."""
+    import stripe  # noqa: PLC0415 - importing the library must not load it
+
+    return stripe.StripeClient(
+        settings.key.reveal(),
+        base_addresses={"api": settings.api_base},
+        max_network_retries=0,
+        http_client=transport,
+    )
+
+
+def timeout_of(settings: "StripeSettings") -> "httpx.Timeout":
+    """Return the time-outs of a client that is ours."""
+    import httpx  # noqa: PLC0415 - importing the library must not load it
+
+    return httpx.Timeout(settings.timeout_s)
+
+
+def result_of_answer(body: str, headers: Mapping[str, str], status: int) -> ApiResult:
+    """Return the result of a call that stripe-python took for a success."""
+    return from_headers(status, headers, body=body)
+
+
+def result_of_error(error: "stripe.StripeError") -> ApiResult:
+    """Return the result of a call that made stripe-python raise. The error itself, which holds the answer, is let go."""
+    status = error.http_status
+    if status is None:
+        return ApiResult(None, reason=str(error.user_message or type(error).__name__)[:200])
+    document: object = error.json_body
+    if document is None and isinstance(error.http_body, str):
+        try:
+            document = json.loads(error.http_body)
+        except ValueError:
+            document = None
+    details = document.get("error") if isinstance(document, Mapping) else None
+    if 200 <= status < 300:
+        # A success whose body was cut off or is no JSON: it may have happened.
+        return ApiResult(None, reason="an answer that cannot be read")
+    return from_headers(status, error.headers or {}, error=details, reason=f"HTTP {status}")

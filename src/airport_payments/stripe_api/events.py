@@ -1,0 +1,214 @@
+"""Webhook events: verified, then read once, strictly, into just what is used."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import NotRequired, TypedDict
+
+from airport_payments.core.decide.route import EventHead
+from airport_payments.core.errors import InvalidSignature
+from airport_payments.core.facts import IntentView
+from airport_payments.core.secret import Secret
+from airport_payments.stripe_api.signature import MAX_BODY_BYTES, verify
+from airport_payments.stripe_api.wire import (
+    META_BOOKING,
+    META_NAMESPACE,
+    ObjectDict,
+    Unreadable,
+    intent_view,
+)
+
+DEFAULT_TOLERANCE_S: Final = 300
+# A time that datetime can hold; Stripe's `created` is in seconds.
+_MAX_CREATED_S: Final = 253_402_300_799
+
+
+class _Data(TypedDict):
+    object: ObjectDict
+
+
+class _EnvelopeDict(TypedDict):
+    id: str
+    type: str
+    created: int
+    livemode: bool
+    api_version: NotRequired[str | None]
+    account: NotRequired[str | None]
+    context: NotRequired[str | None]
+
+
+class _EventDict(_EnvelopeDict):
+    data: _Data
+
+
+class _HeadObject(TypedDict, total=False):
+    id: str
+    object: str
+
+
+class _HeadData(TypedDict):
+    object: _HeadObject
+
+
+class _HeadDict(_EnvelopeDict):
+    """The same event with an object of which only its id is read."""
+
+    data: _HeadData
+
+
+_EVENT: Final = TypeAdapter(_EventDict)
+_HEAD: Final = TypeAdapter(_HeadDict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of Stripe's, as far as it is used. Its repr shows nothing of the object.
+
+    Args:
+        id: Stripe's id of the event, `evt_…`.
+        type: such as `payment_intent.succeeded`.
+        created: when Stripe made it, aware UTC, to the second: it decides no order.
+        livemode: True for live mode.
+        api_version: the API version that it was written in.
+        account: the connected account it is of, None for your own.
+        context: the organisation's context, None for your own.
+        object: the object it is about, as far as it is used.
+    """
+
+    id: str
+    type: str
+    created: datetime
+    livemode: bool
+    api_version: str | None
+    account: str | None
+    context: str | None
+    object: ObjectDict = field(repr=False)
+
+    @property
+    def object_id(self) -> str:
+        """The id of the object it is about."""
+        return self.object.get("id", "")
+
+    @property
+    def object_type(self) -> str:
+        """The type of that object, such as `payment_intent`."""
+        return self.object.get("object", "")
+
+    @property
+    def intent(self) -> IntentView | None:
+        """The PaymentIntent it is about, None if the object is another, or has fields that cannot be read."""
+        if self.object_type != "payment_intent":
+            return None
+        try:
+            return intent_view(self.object)
+        except Unreadable:
+            return None
+
+    @property
+    def head(self) -> EventHead:
+        """What tells whose event this is."""
+        marks = self.object.get("metadata") or {}
+        return EventHead(
+            self.type, self.livemode, self.account, self.context, marks.get(META_NAMESPACE), marks.get(META_BOOKING)
+        )
+
+
+def construct_event(
+    payload: bytes | bytearray | str,
+    sig_header: str | None,
+    secrets: str | Secret | Sequence[str | Secret],
+    *,
+    tolerance: int = DEFAULT_TOLERANCE_S,
+    now: float | None = None,
+) -> Event:
+    """Verify a webhook and return its event.
+
+    Args:
+        payload: the raw body, exactly as it arrived.
+        sig_header: the value of the `Stripe-Signature` header.
+        secrets: the endpoint's `whsec_…` secret, or several while one is being rolled.
+        tolerance: how old, and how far ahead of our clock, the signature may be, in seconds.
+        now: seconds since 1970, None for the present.
+
+    Raises:
+        InvalidSignature: forged, stale, ahead of time, malformed or missing, too large, or signed but no event.
+        ConfigurationError: no secret was given, or one is too short.
+    """
+    body = to_bytes(payload)
+    several = (secrets,) if isinstance(secrets, str | Secret) else tuple(secrets)
+    verify(body, sig_header, several, now=time.time() if now is None else now, tolerance_s=tolerance)
+    return parse_event(body)
+
+
+def to_bytes(payload: bytes | bytearray | str) -> bytes:
+    """Return a body as bytes. Raises `InvalidSignature` if it is text that cannot be encoded."""
+    if isinstance(payload, bytes):
+        return payload
+    if isinstance(payload, bytearray):
+        return bytes(payload)
+    try:
+        return payload.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidSignature("the body is not UTF-8") from None
+
+
+def parse_event(body: bytes) -> Event:
+    """Return the event that a body holds; the body's origin is already known to be good.
+
+    Raises:
+        InvalidSignature: the body is not UTF-8, not JSON or not an event. Nothing of it is in the message.
+    """
+    read: _EnvelopeDict
+    obj: ObjectDict
+    try:
+        event = _EVENT.validate_json(body)
+        read, obj = event, event["data"]["object"]
+    except ValidationError:
+        # An authentic event of a version whose fields are of another kind is still an event: the object is fetched.
+        try:
+            head = _HEAD.validate_json(body)
+        except ValidationError:
+            raise InvalidSignature("the body is not an event of Stripe's") from None
+        shape = head["data"]["object"]
+        read, obj = head, {"id": shape.get("id", ""), "object": shape.get("object", "")}
+    created = read["created"]
+    if not 0 <= created <= _MAX_CREATED_S:
+        raise InvalidSignature("the body is not an event of Stripe's")
+    return Event(
+        read["id"],
+        read["type"],
+        datetime.fromtimestamp(created, UTC),
+        read["livemode"],
+        read.get("api_version"),
+        read.get("account"),
+        read.get("context"),
+        obj,
+    )
+
+
+def unwrap(message: bytes | bytearray | str) -> Event:
+    """Return the event of a message that was verified elsewhere: bare, or in an EventBridge or Event Grid envelope.
+
+    The envelopes are those of docs.stripe.com/event-destinations/eventbridge and /eventgrid.
+
+    Raises:
+        InvalidSignature: the message holds no event.
+    """
+    body = to_bytes(message)
+    # An envelope adds little to what it holds; this bounds the parsing below.
+    if len(body) > 2 * MAX_BODY_BYTES:
+        raise InvalidSignature("the message is over the limit")
+    try:
+        doc = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidSignature("the message is not JSON") from None
+    if isinstance(doc, dict) and "detail" in doc and "detail-type" in doc:
+        return parse_event(json.dumps(doc["detail"]).encode())
+    if isinstance(doc, dict) and "specversion" in doc and "data" in doc and doc.get("object") != "event":
+        return parse_event(json.dumps(doc["data"]).encode())
+    return parse_event(body)

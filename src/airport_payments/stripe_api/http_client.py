@@ -1,0 +1,82 @@
+"""stripe-python's transport over an httpx client that is injected or ours.
+
+stripe-python's own `HTTPXClient` accepts no client, breaks with proxies and reports every exception as a network failure.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NoReturn, cast
+
+import httpx
+import stripe
+
+WITHHELD: Final = "[body withheld]"
+
+
+class QuietBody(str):
+    """An answer's body that reads as JSON but does not show itself.
+
+    stripe-python logs whole answers, client secrets included, on its logger at DEBUG. It formats them, and what it
+    formats is this.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return WITHHELD
+
+    def __str__(self) -> str:
+        return WITHHELD
+
+    def __format__(self, spec: str) -> str:
+        return WITHHELD
+
+
+class HttpxTransport(stripe.HTTPClient):
+    """Sends what stripe-python asks for over one httpx client of each colour; either may be missing."""
+
+    name = "httpx"
+
+    def __init__(self, client: httpx.Client | None = None, async_client: httpx.AsyncClient | None = None) -> None:
+        super().__init__()
+        self._client = client
+        self._async_client = async_client
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: object = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        """Send one request and return body, status and headers. Network failures become `APIConnectionError`."""
+        if self._client is None:
+            raise RuntimeError("an async gateway has no synchronous client")
+        try:
+            response = self._client.request(method, url, headers=headers, content=_content(post_data))
+        except httpx.RequestError as error:
+            _raise_connection_error(error)
+        return QuietBody(response.text), response.status_code, response.headers
+
+    async def request_async(  # type: ignore[override]  # the base says bytes, and reads whatever it gets as text
+        self, method: str, url: str, headers: Mapping[str, str], post_data: object = None
+    ) -> tuple[str, int, Mapping[str, str]]:
+        """Send one request and return body, status and headers. Network failures become `APIConnectionError`."""
+        if self._async_client is None:
+            raise RuntimeError("a synchronous gateway has no async client")
+        try:
+            response = await self._async_client.request(method, url, headers=headers, content=_content(post_data))
+        except httpx.RequestError as error:
+            _raise_connection_error(error)
+        return QuietBody(response.text), response.status_code, response.headers
+
+
+def _content(post_data: object) -> bytes | None:
+    return post_data.encode("utf-8") if isinstance(post_data, str) else cast("bytes | None", post_data)
+
+
+def _raise_connection_error(error: httpx.RequestError) -> NoReturn:
+    """Say what kind of failure it was, and nothing of the request: httpx errors hold its headers, the key among them."""
+    message = f"no answer from Stripe ({type(error).__name__})"
+    raise stripe.APIConnectionError(message) from None  # type: ignore[no-untyped-call]  # stripe-python leaves it untyped

@@ -1,0 +1,116 @@
+"""The port to Stripe: a command in, a reply out."""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from airport_payments.core.commands import Command
+from airport_payments.core.facts import PortReply
+from airport_payments.settings import StripeSettings
+from airport_payments.stripe_api.circuit import Circuit
+from airport_payments.stripe_api.client import result_of_answer, result_of_error, stripe_client, timeout_of
+from airport_payments.stripe_api.results import ApiRequest, ApiResult, retry_delay_s
+
+if TYPE_CHECKING:
+    import httpx
+    import stripe
+
+
+class AsyncStripePort:
+    """Performs commands at Stripe through stripe-python. Safe for tasks; loads stripe-python at its first call.
+
+    Args:
+        settings: keys, time-outs, tries.
+        client: the httpx client to use; it stays the caller's to close. None: one of ours, built at the first call.
+        transport: a `stripe.HTTPClient` to use instead of httpx.
+        sleep: waits between tries, in seconds.
+        clock: a monotonic time in seconds.
+        draw: a random number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        settings: StripeSettings,
+        *,
+        client: "httpx.AsyncClient | None" = None,
+        transport: "stripe.HTTPClient | None" = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._given = client
+        self._transport = transport
+        self._sleep = sleep
+        self._clock = clock
+        self._draw = draw
+        self._circuit = Circuit()
+        self._lock = threading.Lock()
+        self._owned: httpx.AsyncClient | None = None
+        self._stripe: stripe.StripeClient | None = None
+
+    async def perform(self, command: Command) -> PortReply:
+        """Perform a command and return Stripe's reply. Whatever the network does is a reply too: `Unanswered`."""
+        from airport_payments.stripe_api.talk import talk  # noqa: PLC0415 - loads pydantic, which importing must not
+
+        conversation = talk(command)
+        request = next(conversation)
+        while True:
+            result = await self._send(request)
+            try:
+                request = conversation.send(result)
+            except StopIteration as end:
+                reply: PortReply = end.value
+                return reply
+
+    async def close(self) -> None:
+        """Close the httpx client, if it is ours. A later call opens a new one."""
+        with self._lock:
+            owned, self._owned, self._stripe = self._owned, None, None
+        if owned is not None:
+            await owned.aclose()
+
+    async def _send(self, request: ApiRequest) -> ApiResult:
+        """Send one call, again with the same key while that is worth it."""
+        tries = 0
+        while True:
+            if not self._circuit.may_send(self._clock()):
+                return ApiResult(None, reason="Stripe is down: the circuit is open", sent=False)
+            result = await self._call(request)
+            self._circuit.record(self._clock(), down=result.down)
+            tries += 1
+            delay_s = retry_delay_s(result, tries, self._settings.max_tries, self._draw())
+            if delay_s is None:
+                return result
+            await self._sleep(delay_s)
+
+    async def _call(self, request: ApiRequest) -> ApiResult:
+        import stripe  # noqa: PLC0415 - importing the library must not load it
+
+        client = self._stripe or self._connect()
+        try:
+            response = await client.raw_request_async(
+                request.method, request.path, **request.params, idempotency_key=request.idempotency_key
+            )
+        except stripe.StripeError as error:
+            return result_of_error(error)
+        return result_of_answer(response.body, response.headers, response.code)
+
+    def _connect(self) -> "stripe.StripeClient":
+        with self._lock:
+            if self._stripe is None:
+                self._stripe = stripe_client(self._settings, self._transport or self._own_transport())
+            return self._stripe
+
+    def _own_transport(self) -> "stripe.HTTPClient":
+        import httpx  # noqa: PLC0415 - importing the library must not load it
+
+        from airport_payments.stripe_api.http_client import HttpxTransport  # noqa: PLC0415 - loads stripe-python
+
+        client = self._given
+        if client is None:
+            client = self._owned = httpx.AsyncClient(timeout=timeout_of(self._settings))
+        return HttpxTransport(async_client=client)

@@ -1,0 +1,145 @@
+"""How each command is put to Stripe, and what Stripe's answer means. No I/O: a talk yields calls and is sent results."""
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from airport_payments.core.commands import CancelIntent, Command, CreateIntent, FindIntent, RetrieveIntent
+from airport_payments.core.facts import IntentSeen, NothingFound, PortReply, Refused, RefusalKind, Unanswered
+from airport_payments.core.model import Failure
+from airport_payments.stripe_api.results import ApiRequest, ApiResult
+from airport_payments.stripe_api.wire import (
+    META_ATTEMPT,
+    META_NAMESPACE,
+    AnswerDict,
+    Unreadable,
+    cancel_params,
+    create_params,
+    failure_of,
+    intent_view,
+    read_embedded_intent,
+    read_intent,
+    read_page,
+)
+
+# Stripe's clock and ours may differ; a search starts this much before the create was first sent.
+FIND_MARGIN: Final = timedelta(minutes=10)
+# How long after its first sending a create may still have made its PaymentIntent: the life of its key, and the margin.
+FIND_SPAN: Final = timedelta(hours=24)
+# A search reads at most this many pages of 100; more is "unanswered", never "none".
+FIND_MAX_PAGES: Final = 20
+PAGE_SIZE: Final = 100
+# What is kept of Stripe's words for the log.
+MAX_REASON: Final = 300
+
+Talk: TypeAlias = Generator[ApiRequest, ApiResult, PortReply]
+
+
+def talk(command: Command) -> Talk:
+    """Return the talk that performs a command: it yields each call to make, is sent its result, and returns the reply."""
+    if isinstance(command, FindIntent):
+        return _find(command)
+    return _single(command)
+
+
+def _single(command: CreateIntent | CancelIntent | RetrieveIntent) -> Talk:
+    result = yield _request(command)
+    if not result.ok:
+        return _failed(result)
+    try:
+        view = read_intent(result.body)
+    except Unreadable as error:
+        # It was done; what came back cannot be read. Looking again, with a newer version, is all that can be done.
+        return Unanswered(f"Stripe's answer cannot be read: {error}", key_spent=True)
+    return IntentSeen(view, replayed=result.replayed)
+
+
+def _request(command: CreateIntent | CancelIntent | RetrieveIntent) -> ApiRequest:
+    if isinstance(command, CreateIntent):
+        return ApiRequest("post", "/v1/payment_intents", create_params(command), command.key)
+    path = f"/v1/payment_intents/{command.intent_id}"
+    if isinstance(command, CancelIntent):
+        return ApiRequest("post", f"{path}/cancel", cancel_params(command), command.key)
+    return ApiRequest("get", path, {})
+
+
+def _find(command: FindIntent) -> Talk:
+    """Look through the window in which the create can have happened, newest first.
+
+    Listing is used, not search: search lags behind what was just written (Stripe's own warning).
+    """
+    window = {
+        "gte": int((command.since - FIND_MARGIN).timestamp()),
+        "lte": int((command.since + FIND_SPAN + FIND_MARGIN).timestamp()),
+    }
+    after: str | None = None
+    for _ in range(FIND_MAX_PAGES):
+        params: dict[str, object] = {"limit": PAGE_SIZE, "created": window}
+        if after is not None:
+            params["starting_after"] = after
+        result = yield ApiRequest("get", "/v1/payment_intents", params)
+        if not result.ok:
+            return _failed(result)
+        try:
+            page = read_page(result.body)
+            for obj in page["data"]:
+                if _is_of(obj, command):
+                    return IntentSeen(intent_view(obj))
+        except Unreadable as error:
+            return Unanswered(f"Stripe's answer cannot be read: {error}")
+        if not page["has_more"] or not page["data"]:
+            return NothingFound()
+        after = page["data"][-1].get("id")
+    return Unanswered(f"more than {FIND_MAX_PAGES * PAGE_SIZE} PaymentIntents in the window")
+
+
+def _is_of(obj: AnswerDict, command: FindIntent) -> bool:
+    marks = obj.get("metadata") or {}
+    return marks.get(META_ATTEMPT) == command.attempt_id and marks.get(META_NAMESPACE) == command.namespace
+
+
+_KINDS: Final = {
+    "amount_too_small": RefusalKind.AMOUNT_TOO_SMALL,
+    "amount_too_large": RefusalKind.AMOUNT_TOO_LARGE,
+    "payment_intent_unexpected_state": RefusalKind.UNEXPECTED_STATE,
+    "resource_missing": RefusalKind.MISSING,
+}
+
+
+def _failed(result: ApiResult) -> PortReply:
+    """Return what a call that did not succeed means."""
+    status = result.status
+    if status is None:
+        return Unanswered(result.reason, sent=result.sent)
+    code, kind = result.field("code"), result.field("type")
+    if kind == "idempotency_error" and not result.in_flight:
+        # The key was used with other parameters, so it can bring no answer to these.
+        return Unanswered("the idempotency key was used with other parameters", key_spent=True)
+    if status >= 500:
+        return Unanswered(f"Stripe answered {status}", server_error=True)
+    if status in {409, 424, 429} or not 400 <= status < 500 or code in {"lock_timeout", "rate_limit"}:
+        return Unanswered(f"Stripe answered {status} ({code or kind or 'no reason'})")
+    if status in {401, 403}:
+        # Its message may quote part of the key.
+        return Refused(RefusalKind.CREDENTIALS, f"{status} {code or kind or ''}".strip())
+    refusal = RefusalKind.CARD if status == 402 or kind == "card_error" else _KINDS.get(code or "", RefusalKind.INVALID)
+    embedded = result.error.get("payment_intent") if result.error else None
+    seen = read_embedded_intent(embedded) if isinstance(embedded, dict) else None
+    return Refused(
+        refusal,
+        f"{code or kind or status}: {result.field('message') or ''}"[:MAX_REASON],
+        failure=_failure(result) if refusal is RefusalKind.CARD else None,
+        seen=IntentSeen(seen, replayed=result.replayed) if seen is not None else None,
+    )
+
+
+def _failure(result: ApiResult) -> Failure | None:
+    return failure_of(
+        {
+            "type": "card_error",
+            "code": result.field("code"),
+            "decline_code": result.field("decline_code"),
+            "message": result.field("message"),
+            "charge": result.field("charge"),
+        }
+    )

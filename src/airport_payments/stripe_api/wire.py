@@ -1,0 +1,183 @@
+"""Stripe's JSON to our facts, and our commands to Stripe's parameters, by small models of just the fields used."""
+
+import json
+from typing import Final, NoReturn, cast
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from airport_payments.core.commands import CancelIntent, CreateIntent
+from airport_payments.core.declines import presentable
+from airport_payments.core.errors import InvalidRequest, PaymentsError
+from airport_payments.core.facts import IntentView
+from airport_payments.core.ids import PAYMENT_INTENT_ID
+from airport_payments.core.model import Failure, IntentStatus
+from airport_payments.core.money import Money
+from airport_payments.core.secret import Secret
+
+# Our marks in a PaymentIntent's metadata: what carries all three is ours. Stripe allows keys of 40 characters.
+META_NAMESPACE: Final = "airport_namespace"
+META_BOOKING: Final = "airport_booking"
+META_ATTEMPT: Final = "airport_attempt"
+
+
+class Unreadable(PaymentsError):
+    """Stripe sent an object whose fields this version cannot read."""
+
+
+class ErrorDict(TypedDict, total=False):
+    """`last_payment_error` of a PaymentIntent, or `error` of an answer, as far as it is used."""
+
+    type: str | None
+    code: str | None
+    decline_code: str | None
+    message: str | None
+    charge: str | None
+
+
+class ChargeRef(TypedDict, total=False):
+    """An expanded charge, of which only the id is used."""
+
+    id: str
+
+
+class ObjectDict(TypedDict, total=False):
+    """An event's object, as far as it is used. All is optional here; `intent_view` says what a PaymentIntent must have.
+
+    The client secret is not read: no event needs it.
+    """
+
+    id: str
+    object: str
+    status: str | None
+    amount: int | None
+    amount_received: int | None
+    currency: str | None
+    livemode: bool | None
+    metadata: dict[str, str] | None
+    latest_charge: str | ChargeRef | None
+    last_payment_error: ErrorDict | None
+
+
+class AnswerDict(ObjectDict, total=False):
+    """The object of an answer, which has its client secret."""
+
+    client_secret: str | None
+
+
+class ListDict(TypedDict):
+    """One page of a list."""
+
+    data: list[AnswerDict]
+    has_more: bool
+
+
+_OBJECT: Final = TypeAdapter(AnswerDict)
+_LIST: Final = TypeAdapter(ListDict)
+
+# The statuses by their text: a dict is three times faster than calling the Enum class.
+_STATUSES: Final = {str(status): status for status in IntentStatus}
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which are not JSON; for `json.loads(parse_constant=…)`."""
+    raise ValueError(f"{name} is not JSON")
+
+
+def has_constants(text: bytes) -> bool:
+    """Return whether a body holds NaN or Infinity as values, which pydantic lets pass where it does not look."""
+    if b"NaN" not in text and b"Infinity" not in text:
+        return False
+    try:
+        json.loads(text, parse_constant=refuse_constant)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def intent_view(obj: ObjectDict | AnswerDict) -> IntentView:
+    """Return a PaymentIntent in our words.
+
+    Raises:
+        Unreadable: a field that we rely on is missing or of another kind. Nothing of its content is in the message.
+    """
+    status = _STATUSES.get(obj.get("status") or "")
+    amount, received, currency = obj.get("amount"), obj.get("amount_received"), obj.get("currency")
+    intent_id, livemode = obj.get("id"), obj.get("livemode")
+    if status is None or amount is None or currency is None or livemode is None or received is None:
+        raise Unreadable("a PaymentIntent without a known status, amount, amount_received, currency or livemode")
+    if intent_id is None or not PAYMENT_INTENT_ID.fullmatch(intent_id):
+        raise Unreadable("a PaymentIntent without a proper id")
+    try:
+        money = Money(amount, currency)
+    except InvalidRequest as error:
+        raise Unreadable(f"a PaymentIntent with an amount that is none ({error})") from None
+    charge = obj.get("latest_charge")
+    metadata = obj.get("metadata") or {}
+    secret = cast("str | None", obj.get("client_secret"))
+    return IntentView(
+        intent_id,
+        status,
+        money,
+        received,
+        livemode,
+        metadata.get(META_NAMESPACE),
+        metadata.get(META_BOOKING),
+        metadata.get(META_ATTEMPT),
+        failure_of(obj.get("last_payment_error")),
+        charge.get("id") if isinstance(charge, dict) else charge,
+        Secret(secret) if secret else None,
+    )
+
+
+def failure_of(error: ErrorDict | None) -> Failure | None:
+    """Return a payment error, safe to show."""
+    if not error:
+        return None
+    # Only a card error's message is meant for customers (docs.stripe.com/error-handling).
+    shown = error.get("message") if error.get("type") == "card_error" else None
+    code = error.get("code") or error.get("type") or "payment_failed"
+    return presentable(code, error.get("decline_code"), shown or "The payment failed.", error.get("charge"))
+
+
+def read_intent(text: str | bytes) -> IntentView:
+    """Return the PaymentIntent that an answer holds. Raises `Unreadable`."""
+    try:
+        return intent_view(_OBJECT.validate_json(text))
+    except ValidationError as error:
+        raise Unreadable(f"an answer that is no PaymentIntent ({error.error_count()} errors)") from None
+
+
+def read_page(text: str | bytes) -> ListDict:
+    """Return one page of a list of PaymentIntents. Raises `Unreadable`."""
+    try:
+        return _LIST.validate_json(text)
+    except ValidationError as error:
+        raise Unreadable(f"an answer that is no list ({error.error_count()} errors)") from None
+
+
+def read_embedded_intent(value: object) -> IntentView | None:
+    """Return the PaymentIntent that an error carries, None if it carries none that can be read."""
+    try:
+        return intent_view(_OBJECT.validate_python(value))
+    except (ValidationError, Unreadable):
+        return None
+
+
+def create_params(command: CreateIntent) -> dict[str, object]:
+    """Return the parameters of POST /v1/payment_intents. A saved command always gives the same ones."""
+    return {
+        "amount": command.amount.amount_minor,
+        "currency": command.amount.currency,
+        "automatic_payment_methods": {"enabled": "true"},
+        "metadata": {
+            META_NAMESPACE: command.namespace,
+            META_BOOKING: command.booking_id,
+            META_ATTEMPT: command.attempt_id,
+        },
+    }
+
+
+def cancel_params(_command: CancelIntent) -> dict[str, object]:
+    """Return the parameters of POST /v1/payment_intents/{id}/cancel."""
+    return {"cancellation_reason": "abandoned"}
