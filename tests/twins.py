@@ -1,0 +1,100 @@
+"""Turns each sync module into its async twin by one fixed table of substitutions.
+
+    python -m tests.twins           say which twins differ from what the table makes of their originals
+    python -m tests.twins --write   write them
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SRC = Path(__file__).parent.parent / "src" / "airport_payments"
+
+# The async module, from the sync one.
+TWINS = {
+    "stripe_api/port_async.py": "stripe_api/port.py",
+    "gateway_async.py": "gateway.py",
+    "endpoints_async.py": "endpoints.py",
+}
+
+# Applied in this order, to the whole text. Nothing else may differ.
+TABLE: list[tuple[str, str]] = [
+    # names
+    (r"\bPaymentGateway\b", "AsyncPaymentGateway"),
+    (r"\bPaymentEndpoints\b", "AsyncPaymentEndpoints"),
+    (r"(?<!Async)\bBookingRepository\b", "AsyncBookingRepository"),
+    (r"\bStripePort\b", "AsyncStripePort"),
+    (r"\bPort\b", "AsyncPort"),
+    (r"\bhttpx\.Client\b", "httpx.AsyncClient"),
+    (r"\bAuthenticator\b", "AsyncAuthenticator"),
+    (r"\bIterable\[bytes\]", "AsyncIterable[bytes]"),
+    (r"import Callable, Iterable\b", "import AsyncIterable, Callable"),
+    (r"airport_payments\.gateway\b", "airport_payments.gateway_async"),
+    (r"stripe_api\.port\b", "stripe_api.port_async"),
+    (r"\bHttpxTransport\(client=", "HttpxTransport(async_client="),
+    (r"asynchronous=False", "asynchronous=True"),
+    # words
+    (r"Safe for threads: build one for the process\.", "Safe for tasks: build one for the event loop."),
+    (r"Safe for threads; loads", "Safe for tasks; loads"),
+    (r"^from collections\.abc import Callable$", "from collections.abc import Awaitable, Callable"),
+    # types of what is awaited
+    (r"sleep: Callable\[\[float\], None\] = time\.sleep", "sleep: Callable[[float], Awaitable[None]] = asyncio.sleep"),
+    (r"Handler = Callable\[\[A\], object\]", "Handler = Callable[[A], Awaitable[object]]"),
+    (r"Handlers\[Callable\[\.\.\., object\]\]", "Handlers[Callable[..., Awaitable[object]]]"),
+    (r"\bthreading\.Event\b", "asyncio.Event"),
+    (r"import wait$", "import wait_async"),
+    (r"^import random\nimport threading\nimport time\n", "import asyncio\nimport random\nimport threading\nimport time\n"),
+    # what becomes a coroutine, and what awaits it
+    (r"^( *)def (perform|_send|_call|close|create_payment|confirm_payment|payment_status|handle_webhook|handle_event"
+     r"|_fetch|_apply|booking_changed|tick|work|_run|_deliver|handle|create_payment_intent|webhook|_answer|_read"
+     r"|_owner|_create|_confirm|_status|_webhook)\(", r"\1async def \2("),
+    (r"\bwait\(self\._wake", "await wait_async(self._wake"),
+    (r"(?<!await )\bself\.(_send|_call|_fetch|_apply|_run|_deliver|_sleep|tick|handle_event|_answer|_read|_owner"
+     r"|_create|_confirm|_status|_webhook)\(", r"await self.\1("),
+    (r"(?<!await )\bself\._(repository|port|gateway|authenticator)\.(get|find|save|due|history|perform|close|create_payment"
+     r"|confirm_payment|payment_status|handle_webhook|authenticate)\(", r"await self._\1.\2("),
+    (r"\bclient\.raw_request\(", "await client.raw_request_async("),
+    (r"\bowned\.close\(\)", "await owned.aclose()"),
+    (r"(\n +)handler\(announcement\)", r"\1await handler(announcement)"),
+    (r"for chunk in chunks\b", "async for chunk in chunks"),
+    (r"not await (self\._repository\.save\(decision\.change\))", r"not await \1"),
+    (r"\(await self\._run\(booking_id, asked\)\.reply\)", "((await self._run(booking_id, asked)).reply)"),
+    (r"(problems|report_) = await", r"\1 = await"),
+]
+
+
+def twin_of(text: str) -> str:
+    """Return the async text of a sync module."""
+    for pattern, replacement in TABLE:
+        text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
+    return _formatted(text)
+
+
+def _formatted(text: str) -> str:
+    """Drop imports that the substitutions left unused, and lay the text out as the formatter would."""
+    ruff = [str(Path(sys.executable).parent / "ruff")]
+    where = ["--stdin-filename", str(SRC / "twin.py"), "-"]
+    fixed = subprocess.run([*ruff, "check", "--select", "F401,I001", "--fix-only", "--quiet", *where],
+                           input=text, capture_output=True, text=True, timeout=60, check=True).stdout  # fmt: skip
+    return subprocess.run([*ruff, "format", "--quiet", *where],
+                          input=fixed, capture_output=True, text=True, timeout=60, check=True).stdout  # fmt: skip
+
+
+def main() -> int:
+    """Compare or write."""
+    different = 0
+    for twin, original in TWINS.items():
+        if not (SRC / original).exists():
+            continue
+        text = twin_of((SRC / original).read_text())
+        if not (SRC / twin).exists() or (SRC / twin).read_text() != text:
+            different += 1
+            print(f"{twin} differs from what the table makes of {original}")
+            if "--write" in sys.argv:
+                (SRC / twin).write_text(text)
+    return 0 if "--write" in sys.argv else min(different, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
