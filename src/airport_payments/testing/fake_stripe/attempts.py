@@ -149,8 +149,9 @@ def _must_authenticate(call: Call, intent: Obj, method: Obj, card: Card, params:
         "unless_set_up": not (off_session and was_set_up),
         "set_up": not off_session,
     }[card.three_ds]
-    options: Obj = (intent["payment_method_options"] or {}).get("card") or {}
-    asked = options.get("request_three_d_secure") in {"any", "challenge"} and card.three_ds != "none"
+    options: Obj = intent["payment_method_options"] or {}
+    card_options: Obj = options.get("card") or {}
+    asked = card_options.get("request_three_d_secure") in {"any", "challenge"} and card.three_ds != "none"
     if not (wanted or (asked and not off_session)):
         return False
     if off_session:

@@ -29,7 +29,7 @@ KINDS: Final = (
 )
 
 
-class FakeIsFull(RuntimeError):  # noqa: N818
+class FakeIsFull(RuntimeError):
     """The fake holds as many objects of a kind as it may: make a new one for another test."""
 
 

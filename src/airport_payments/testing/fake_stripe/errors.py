@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DOCS = "https://stripe.com/docs/error-codes/"
 
 
-class StripeRefusal(Exception):  # noqa: N818
+class StripeRefusal(Exception):
     """The request is answered with an error.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from airport_payments.testing.fake_stripe.constants import MAX_EXPAND_DEPTH
 from airport_payments.testing.fake_stripe.errors import invalid_request
@@ -45,7 +45,7 @@ def expanded(books: Books, answer: Obj, paths: list[str]) -> Obj:
     Raises:
         StripeRefusal: If a path is not expandable, or too deep.
     """
-    result = clone(answer)
+    result: Obj = clone(answer)
     for path in paths:
         parts = path.split(".")
         levels = [part for part in parts if part != "data"]
@@ -61,7 +61,7 @@ def expanded(books: Books, answer: Obj, paths: list[str]) -> Obj:
 def _expand(books: Books, obj: Any, parts: list[str], path: str) -> None:  # noqa: ANN401
     if not parts or not isinstance(obj, dict):
         return
-    here: Obj = obj
+    here = cast("Obj", obj)
     name, rest = parts[0], parts[1:]
     if name == "data" and isinstance(here.get("data"), list):
         for item in here["data"]:

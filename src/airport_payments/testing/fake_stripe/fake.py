@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from airport_payments.testing.fake_stripe import attempts, intents, payment_methods, refunds, webhooks
+from airport_payments.testing.fake_stripe import attempts, intents, refunds, webhooks
 from airport_payments.testing.fake_stripe.api import Api, FakeResponse, LoggedRequest
 from airport_payments.testing.fake_stripe.books import Books
 from airport_payments.testing.fake_stripe.constants import API_VERSION, DEFAULT_ACCOUNT
@@ -377,13 +377,15 @@ class FakeStripe:
         Raises:
             ValueError: If the text is of another version, or not such a state.
         """
-        saved = json.loads(text)
-        if not isinstance(saved, dict) or saved.get("saved_as") != _SAVED_AS:
+        state: Any = json.loads(text)
+        if not isinstance(state, dict) or cast("Obj", state).get("saved_as") != _SAVED_AS:
             raise ValueError("this is not a state that FakeStripe.dump wrote")
-        state: Obj = saved
-        fake = cls(api_key, publishable_key, clock, seed)
-        api = fake._api  # noqa: SLF001 - its own class
-        api.ids = Ids(seed, state["ids"])
+        return cls._restored(cast("Obj", state), cls(api_key, publishable_key, clock, seed))
+
+    @staticmethod
+    def _restored(state: Obj, fake: FakeStripe) -> FakeStripe:
+        api = fake._api
+        api.ids = Ids(api.seed, state["ids"])
         api.offset_seconds = state["offset_seconds"]
         for account in state["accounts"]:
             books = Books.load(account)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -48,14 +49,14 @@ def _path(name: str) -> list[str]:
 def _put(root: Params, path: list[str], value: str) -> None:
     """Set one value. Arrays are kept as mappings of positions until all names were read."""
     here = root
-    for part, following in zip(path, path[1:], strict=False):
-        key = part if part else str(_position(here, following))
+    for part, following in pairwise(path):
+        key = part or str(_position(here, following))
         inner = here.setdefault(key, {})
         if not isinstance(inner, dict):
             raise invalid_request(f"Invalid parameter: {path[0]} is both a value and an object", param=path[0])
         here = inner
     last = path[-1]
-    here[last if last else str(len(here))] = value
+    here[last or str(len(here))] = value
 
 
 def _position(array: Mapping[str, Param], following: str) -> int:

@@ -74,9 +74,9 @@ def update(call: Call, intent: Obj, params: Obj) -> Obj:
     decisive = [name for name in params if name not in _HARMLESS]
     if decisive:
         _check_legal(intent, "update", decisive[0])
-    currency = money.checked_currency(params.get("currency", intent["currency"]))
+    currency = money.checked_currency({**intent, **params}["currency"])
     if {"amount", "currency"} & params.keys():
-        money.check_amount(params.get("amount", intent["amount"]), currency)
+        money.check_amount({**intent, **params}["amount"], currency)
     if "customer" in params:
         call.books.get("customer", params["customer"], "customer", in_url=False)
     metadata = merged_metadata(intent["metadata"], params.get("metadata", {}))
@@ -120,7 +120,7 @@ def confirm(call: Call, intent: Obj, params: Obj) -> Obj:
 def capture(call: Call, intent: Obj, params: Obj) -> Obj:
     """POST /v1/payment_intents/{id}/capture."""
     _check_legal(intent, "capture")
-    amount = params.get("amount_to_capture", intent["amount_capturable"])
+    amount: int = {"amount_to_capture": intent["amount_capturable"], **params}["amount_to_capture"]
     if not 0 < amount <= intent["amount_capturable"]:
         raise invalid_request(
             f"This PaymentIntent's amount to capture must be between 1 and {intent['amount_capturable']} "
@@ -269,7 +269,7 @@ def _check_owner(intent: Obj, method: Obj) -> None:
 def _change(intent: Obj, params: Obj) -> None:
     """Copy what a request changes; an empty string unsets."""
     for name in (*_COPIED, "amount", "customer"):
-        if name in params and name != "off_session":
+        if name in params:
             intent[name] = params[name] or None
     if "payment_method_types" in params:
         intent["payment_method_types"] = params["payment_method_types"]

@@ -30,7 +30,7 @@ def listed(call: Call, kind: str, url: str, params: Obj) -> Obj:
     """Answer a GET on a collection: newest first, one page."""
     limit = checked_limit(params)
     newest_first = reversed(call.books.objects[kind].values())
-    matching = (obj for obj in newest_first if _matches(call, obj, params))
+    matching: Iterable[Obj] = (obj for obj in newest_first if _matches(call, obj, params))
     if "ending_before" in params:
         page, more = _page_before(call, kind, matching, params["ending_before"], limit)
     else:
@@ -47,7 +47,7 @@ def checked_limit(params: Obj) -> int:
     Raises:
         StripeRefusal: If it is not between 1 and 100.
     """
-    limit = params.get("limit", DEFAULT_PAGE)
+    limit: int = params.get("limit", DEFAULT_PAGE)
     if not 1 <= limit <= MAX_PAGE:
         problem = "greater than or equal to 1" if limit < 1 else f"less than or equal to {MAX_PAGE}"
         raise invalid_request(
@@ -106,7 +106,8 @@ def _event_matches(call: Call, event: Obj, params: Obj) -> bool:
     if "delivery_success" not in params:
         return True
     # "Only events that were not delivered to all endpoints" for false (docs.stripe.com/api/events/list).
-    return params["delivery_success"] == (event["pending_webhooks"] == 0)
+    delivered = not event["pending_webhooks"]
+    return delivered if params["delivery_success"] else not delivered
 
 
 def type_matches(event_type: str, pattern: str) -> bool:
@@ -181,7 +182,7 @@ def _clause(match: re.Match[str]) -> Callable[[Obj], bool]:
         wanted = int(match["number"])
 
     def holds(obj: Obj) -> bool:
-        value = obj["metadata"].get(key) if key is not None else obj[field]
+        value = obj["metadata"].get(key) if field is None else obj[field]
         if operator == ":":
             return value == wanted or (wanted is not None and str(value) == str(wanted))
         names = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}

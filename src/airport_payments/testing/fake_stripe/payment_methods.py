@@ -64,26 +64,26 @@ def from_data(call: Call, data: Obj, param: str = "payment_method_data") -> Obj:
 
 
 def _card_given(call: Call, data: Obj, param: str) -> Card:
-    kind = data.get("type", "card")
+    kind: str = data.get("type", "card")
+    details: Obj = data.get(kind) or {}
     if kind == "sepa_debit":
-        card = cards.by_number((data.get(kind) or {}).get("iban", ""))
+        card = cards.by_number(details.get("iban", ""))
         if card is None:
             raise invalid_request(
                 "The IBAN you provided is invalid.", code="invalid_bank_account_iban", param=f"{param}[{kind}][iban]"
             )
         return card
     if kind == "us_bank_account":
-        card = cards.by_number((data.get(kind) or {}).get("account_number", ""))
+        card = cards.by_number(details.get("account_number", ""))
         return card or cards.BY_NAME["pm_usBankAccount_success"]
     if kind != "card":
         raise invalid_request(f'The payment method type "{kind}" is not part of this fake.', param=f"{param}[type]")
-    given: Obj = data.get("card") or {}
-    if "token" in given:
-        card = cards.BY_NAME.get(given["token"])
+    if "token" in details:
+        card = cards.BY_NAME.get(details["token"])
         if card is None:
-            raise no_such("token", given["token"], f"{param}[card][token]", in_url=False)
+            raise no_such("token", details["token"], f"{param}[card][token]", in_url=False)
         return card
-    if "number" not in given:
+    if "number" not in details:
         raise parameter_missing(f"{param}[card]" if param else "card")
     if not call.publishable:
         raise invalid_request(
@@ -91,7 +91,7 @@ def _card_given(call: Call, data: Obj, param: str) -> Card:
             "use Stripe.js, the Stripe mobile bindings, or Stripe Elements.",
             status=402,
         )
-    card = cards.by_number(given["number"])
+    card = cards.by_number(details["number"])
     if card is None or card is cards.BY_NAME["pm_card_chargeDeclinedIncorrectNumber"]:
         raise card_error(cards.NUMBER)
     return card

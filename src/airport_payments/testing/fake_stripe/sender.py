@@ -14,6 +14,7 @@ from airport_payments.testing.fake_stripe.webhooks import rendered, sign
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Self
 
     from airport_payments.testing.fake_stripe.api import Api
     from airport_payments.testing.fake_stripe.webhooks import Delivery
@@ -96,7 +97,7 @@ class AutomaticDeliveries:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fake-stripe-webhooks", daemon=True)
 
-    def __enter__(self) -> AutomaticDeliveries:
+    def __enter__(self) -> Self:
         self._api.on_event = self._wake.set
         self._thread.start()
         return self

@@ -16,6 +16,7 @@ from airport_payments.testing.fake_stripe.transports import pause
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Self
 
     from airport_payments.testing.fake_stripe.api import Api
     from airport_payments.testing.fake_stripe.fake import FakeStripe
@@ -51,7 +52,7 @@ class FakeServer:
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._server.server_address[1]}"
 
-    def __enter__(self) -> FakeServer:
+    def __enter__(self) -> Self:
         self._server.api.page_url = self.url
         if self._deliveries is not None:
             self._deliveries.__enter__()
@@ -108,11 +109,11 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] - the stub is wider
     protocol_version = "HTTP/1.1"
     server_version = "FakeStripe"
     sys_version = ""
-    timeout: ClassVar[float] = _IDLE_CONNECTION_SECONDS
+    timeout: ClassVar[float | None] = _IDLE_CONNECTION_SECONDS
     # Header and body in one packet; otherwise each answer waits 40 ms for an acknowledgement.
     wbufsize = 1 << 16
 
