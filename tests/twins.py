@@ -29,9 +29,11 @@ TABLE: list[tuple[str, str]] = [
     (r"\bhttpx\.Client\b", "httpx.AsyncClient"),
     (r"\bAuthenticator\b", "AsyncAuthenticator"),
     (r"\bIterable\[bytes\]", "AsyncIterable[bytes]"),
-    (r"import Callable, Iterable\b", "import AsyncIterable, Callable"),
+    (r"import Callable, Iterable\b", "import AsyncIterable, Awaitable, Callable, Iterable"),
     (r"airport_payments\.gateway\b", "airport_payments.gateway_async"),
     (r"stripe_api\.port\b", "stripe_api.port_async"),
+    (r"Authenticator: TypeAlias = Callable\[\[str\], str\]", "Authenticator: TypeAlias = Callable[[str], Awaitable[str]]"),
+    (r"self\._authenticator\(bearer", "await self._authenticator(bearer"),
     (r"\bHttpxTransport\(client=", "HttpxTransport(async_client="),
     (r"asynchronous=False", "asynchronous=True"),
     # words

@@ -155,6 +155,11 @@ class MethodNotAllowed(RequestRefused):
     http_status = 405
     public_message = "This address does not take that method."
 
+    def __init__(self, allow: str) -> None:
+        """Take the method that the address does take."""
+        super().__init__()
+        self.allow = allow
+
 
 class Conflict(RequestRefused):
     """The request is well-formed, but the booking or its payment stands otherwise."""

@@ -1,0 +1,480 @@
+"""The HTTP contract: what bodies look like, and what each error answers. Shared by both colours of the endpoints."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Final, Literal, NoReturn, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from airport_payments.core.decide.route import EventOutcome
+from airport_payments.core.errors import (
+    CardDeclined,
+    FieldError,
+    InternalError,
+    InvalidRequest,
+    InvalidSignature,
+    MethodNotAllowed,
+    NoSuchEndpoint,
+    PayloadTooLarge,
+    PaymentsError,
+    TryAgain,
+    Unauthorized,
+)
+from airport_payments.core.ids import check_booking_id
+from airport_payments.core.model import Booking, BookingStatus, IntentStatus
+from airport_payments.core.money import Money
+from airport_payments.core.views import ConfirmedPayment, CreatedPayment, PaymentReport, PaymentStatus
+from airport_payments.stripe_api.signature import MAX_BODY_BYTES
+
+logger: Final = logging.getLogger("airport_payments")
+
+CREATE_PATH: Final = "/payment/create-payment-intent"
+CONFIRM_PATH: Final = "/payment/confirm-payment"
+WEBHOOK_PATH: Final = "/payment/webhook"
+STATUS_PREFIX: Final = "/payment/status/"
+# Which method each fixed path takes.
+METHODS: Final = {CREATE_PATH: "POST", CONFIRM_PATH: "POST", WEBHOOK_PATH: "POST"}
+
+WEBHOOK_LIMIT_BYTES: Final = MAX_BODY_BYTES
+REQUEST_LIMIT_BYTES: Final = 16 * 1024
+# A bearer token longer than this is no token; a proxy's usual limit for a whole header.
+MAX_TOKEN_CHARS: Final = 8192
+
+
+# ---- bodies ------------------------------------------------------------------------------------------------------------
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, strict=True, extra="ignore")
+
+
+def _number(value: object) -> object:
+    """Let only JSON numbers through: a string or a boolean is not an amount."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic turns a ValueError into a field's error
+    return Decimal(value)
+
+
+class CreatePaymentIntentRequest(_Body):
+    """A customer wants to pay a booking."""
+
+    booking_id: str = Field(examples=["b-1001"])
+    amount: Annotated[Decimal, BeforeValidator(_number)] = Field(
+        description="Major units: 450.99", examples=[450.99], json_schema_extra={"type": "number"}
+    )
+    currency: str = Field(description="ISO code, any case", examples=["USD"])
+
+
+class ConfirmPaymentRequest(_Body):
+    """A customer asks whether a PaymentIntent paid a booking."""
+
+    payment_intent_id: str = Field(examples=["pi_3Pabc12345678"])
+    booking_id: str = Field(examples=["b-1001"])
+
+
+class PaymentIntentData(_Body):
+    """The PaymentIntent to pay."""
+
+    payment_intent_id: str
+    client_secret: str
+    status: IntentStatus
+    amount: float
+    currency: str
+
+
+class BookingData(_Body):
+    """A booking."""
+
+    booking_id: str
+    amount: float
+    currency: str
+    status: BookingStatus
+
+
+class CompletedData(_Body):
+    """The payment is collected."""
+
+    payment_status: Literal["completed"]
+    booking_status: BookingStatus
+    booking: BookingData
+
+
+class NotCompletedData(_Body):
+    """The payment is not collected yet; a declined card says why."""
+
+    payment_status: IntentStatus
+    message: str
+    client_secret: str | None
+    error_code: str | None = Field(default=None, alias="error_code")
+    decline_code: str | None = Field(default=None, alias="decline_code")
+    error_message: str | None = Field(default=None, alias="error_message")
+
+
+class StatusData(_Body):
+    """How a booking and its payment stand."""
+
+    payment_status: PaymentStatus
+    booking_status: BookingStatus
+    stripe_status: IntentStatus | None
+
+
+class WebhookData(_Body):
+    """What became of an event."""
+
+    received: Literal[True]
+    outcome: EventOutcome
+
+
+class PaymentIntentAnswer(_Body):
+    """Answer of create-payment-intent."""
+
+    success: Literal[True]
+    data: PaymentIntentData
+
+
+class CompletedAnswer(_Body):
+    """Answer of confirm-payment when the money is collected."""
+
+    success: Literal[True]
+    data: CompletedData
+
+
+class NotCompletedAnswer(_Body):
+    """Answer of confirm-payment when it is not."""
+
+    success: Literal[False]
+    data: NotCompletedData
+
+
+class StatusAnswer(_Body):
+    """Answer of status."""
+
+    success: Literal[True]
+    data: StatusData
+
+
+class WebhookAnswer(_Body):
+    """Answer of webhook."""
+
+    success: Literal[True]
+    data: WebhookData
+
+
+class ErrorItem(_Body):
+    """One thing that is wrong with one field."""
+
+    field: str
+    reason: str
+
+
+class ErrorData(_Body):
+    """Which error it is."""
+
+    error_code: str = Field(alias="error_code")
+    error_message: str = Field(alias="error_message")
+    decline_code: str | None = Field(default=None, alias="decline_code")
+    errors: list[ErrorItem] | None = None
+
+
+class ErrorAnswer(_Body):
+    """Every error."""
+
+    success: Literal[False]
+    message: str
+    data: ErrorData
+
+
+# The errors that each endpoint answers, for the OpenAPI page: status to codes.
+_AUTHORISED: Final = {
+    400: ["invalid_request"],
+    401: ["unauthorized"],
+    404: ["booking_not_found"],
+    500: ["misconfigured", "internal_error"],
+    503: ["stripe_unavailable", "storage_unavailable", "busy"],
+}
+ERRORS: Final[Mapping[str, Mapping[int, list[str]]]] = {
+    CREATE_PATH: {
+        **_AUTHORISED,
+        400: ["invalid_request", "amount_too_small", "amount_too_large"],
+        402: ["card_declined", "Stripe's own code"],
+        409: [
+            "booking_already_paid",
+            "booking_not_payable",
+            "payment_in_review",
+            "amount_mismatch",
+            "currency_mismatch",
+        ],
+        413: ["payload_too_large"],
+        422: ["idempotency_key_reused"],
+    },
+    CONFIRM_PATH: {
+        **_AUTHORISED,
+        409: ["payment_intent_mismatch", "payment_in_review"],
+        413: ["payload_too_large"],
+    },
+    STATUS_PREFIX: {**_AUTHORISED, 503: ["storage_unavailable"], 500: ["internal_error"]},
+    WEBHOOK_PATH: {
+        400: ["invalid_signature"],
+        413: ["payload_too_large"],
+        500: ["internal_error"],
+        503: ["stripe_unavailable", "storage_unavailable", "busy"],
+    },
+}
+
+
+def openapi_errors(path: str) -> dict[int | str, dict[str, object]]:
+    """Return the error responses of an endpoint, as FastAPI's `responses=` takes them."""
+    return {
+        status: {"model": ErrorAnswer, "description": " · ".join(codes)}
+        for status, codes in sorted(ERRORS[path].items())
+    }
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------------
+
+Model = TypeVar("Model", bound=_Body)
+
+
+class Headers:
+    """Request headers: names in any case, and no header that matters may come twice."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._values.setdefault(name.lower(), []).append(value)
+
+    def all(self, name: str) -> list[str]:
+        """Return the values of a header."""
+        return self._values.get(name, [])
+
+
+def bearer_token(headers: Headers) -> str:
+    """Return the token of `Authorization: Bearer …`. Raises `Unauthorized` without one."""
+    values = headers.all("authorization")
+    if len(values) != 1:
+        raise Unauthorized
+    scheme, _, token = values[0].strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_CHARS or not token.isascii():
+        raise Unauthorized
+    return token
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """Return the `Idempotency-Key`, bare or quoted (draft-ietf-httpapi-idempotency-key-header), None without one."""
+    values = headers.all("idempotency-key")
+    if len(values) > 1:
+        raise InvalidRequest(FieldError("Idempotency-Key", "given twice"))
+    if not values:
+        return None
+    key = values[0].strip()
+    return key[1:-1] if len(key) >= 2 and key[0] == key[-1] == '"' else key
+
+
+def signature(headers: Headers) -> str | None:
+    """Return the `Stripe-Signature`, None without one. Raises `InvalidSignature` if there are two."""
+    values = headers.all("stripe-signature")
+    if len(values) > 1:
+        raise InvalidSignature("two Stripe-Signature headers")
+    return values[0] if values else None
+
+
+def check_length(headers: Headers, limit: int) -> None:
+    """Refuse a body that says that it is over the limit, before any of it is read. Raises `PayloadTooLarge`."""
+    for value in headers.all("content-length"):
+        if value.isascii() and value.isdigit() and (len(value) > 12 or int(value) > limit):
+            raise PayloadTooLarge
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is given twice")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse(body: bytes, model: type[Model]) -> Model:
+    """Return a request's body, read strictly: UTF-8, an object, no key twice, no NaN, numbers as exact decimals.
+
+    Raises:
+        InvalidRequest: with each field and its reason.
+    """
+    try:
+        document = json.loads(
+            body.decode("utf-8"), parse_float=Decimal, parse_constant=_constant, object_pairs_hook=_pairs
+        )
+    except (ValueError, ArithmeticError, RecursionError):
+        raise InvalidRequest(FieldError("body", "not JSON, or a key is given twice")) from None
+    if not isinstance(document, dict):
+        raise InvalidRequest(FieldError("body", "not a JSON object"))
+    try:
+        return model.model_validate(document, by_name=False)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_context=False, include_url=False)
+        raise InvalidRequest(
+            *(FieldError(".".join(str(part) for part in p["loc"]), p["msg"]) for p in problems[:10])
+        ) from None
+
+
+def money_of(request: CreatePaymentIntentRequest) -> Money:
+    """Return the amount asked for, exactly. Raises `InvalidRequest` for what is not exact, not positive or too much."""
+    money = Money.from_major(request.amount, request.currency)
+    if money.amount_minor == 0:
+        raise InvalidRequest(FieldError("amount", "must be more than zero"))
+    return money
+
+
+def booking_id_of(path: str) -> str:
+    """Return the booking id of a status path. Raises `InvalidRequest` if it is malformed."""
+    return check_booking_id(path.removeprefix(STATUS_PREFIX))
+
+
+# ---- answering ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What to answer: status, headers and body. The body may hold a client secret, so its repr does not show it."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Response(status={self.status})"
+
+
+def _answer(status: int, document: Mapping[str, object], *headers: tuple[str, str]) -> Response:
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+    # Answers hold client secrets and what a customer owes: nothing between us and them may keep a copy.
+    fixed = (("content-type", "application/json"), ("cache-control", "no-store"))
+    return Response(status, (*fixed, *headers), body)
+
+
+def _major(money: Money) -> int | float:
+    """Return an amount as a JSON number. Twelve digits are exact in a float's fifteen."""
+    major = money.to_major()
+    return int(major) if major == major.to_integral_value() else float(major)
+
+
+def created_answer(payment: CreatedPayment) -> Response:
+    """Answer create-payment-intent."""
+    data = {
+        "paymentIntentId": payment.payment_intent_id,
+        "clientSecret": payment.client_secret.reveal(),
+        "status": payment.status,
+        "amount": _major(payment.amount),
+        "currency": payment.amount.currency,
+    }
+    return _answer(200, {"success": True, "data": data})
+
+
+# What a customer is told while a payment is not completed. The first is the guide's own text.
+MESSAGES: Final = {
+    IntentStatus.REQUIRES_PAYMENT_METHOD: (
+        "Payment requires payment method. Use Stripe.js on frontend to complete payment."
+    ),
+    IntentStatus.REQUIRES_CONFIRMATION: "Payment requires confirmation. Use Stripe.js on frontend to complete payment.",
+    IntentStatus.REQUIRES_ACTION: "Payment requires action. Use Stripe.js on frontend to complete payment.",
+    IntentStatus.PROCESSING: "Payment is processing. Ask again in a moment.",
+    IntentStatus.REQUIRES_CAPTURE: "Payment is authorised and waits to be captured.",
+    IntentStatus.SUCCEEDED: "Payment succeeded and is being applied. Ask again in a moment.",
+    IntentStatus.CANCELED: "Payment was canceled. Create a new payment intent.",
+}
+
+
+def booking_data(booking: Booking) -> dict[str, object]:
+    """Return a booking as the contract shows it."""
+    return {
+        "bookingId": booking.id,
+        "amount": _major(booking.price),
+        "currency": booking.price.currency,
+        "status": booking.status,
+    }
+
+
+def confirmed_answer(payment: ConfirmedPayment) -> Response:
+    """Answer confirm-payment."""
+    if payment.completed:
+        done = {
+            "paymentStatus": PaymentStatus.COMPLETED,
+            "bookingStatus": payment.booking.status,
+            "booking": booking_data(payment.booking),
+        }
+        return _answer(200, {"success": True, "data": done})
+    secret = payment.client_secret
+    data: dict[str, object] = {
+        "paymentStatus": payment.stripe_status,
+        "message": MESSAGES[payment.stripe_status],
+        "clientSecret": secret.reveal() if secret is not None else None,
+    }
+    if payment.failure is not None:
+        data["error_code"] = payment.failure.code
+        data["decline_code"] = payment.failure.decline_code
+        data["error_message"] = payment.failure.message
+    return _answer(200, {"success": False, "data": data})
+
+
+def status_answer(report: PaymentReport) -> Response:
+    """Answer status."""
+    data = {
+        "paymentStatus": report.payment_status,
+        "bookingStatus": report.booking_status,
+        "stripeStatus": report.stripe_status,
+    }
+    return _answer(200, {"success": True, "data": data})
+
+
+def webhook_answer(outcome: EventOutcome) -> Response:
+    """Answer webhook."""
+    return _answer(200, {"success": True, "data": {"received": True, "outcome": outcome}})
+
+
+def error_answer(error: Exception) -> Response:
+    """Answer an error with the envelope. What was not foreseen is logged, and nothing of it leaks."""
+    if not isinstance(error, PaymentsError):
+        logger.error("unexpected error: %s", type(error).__name__, exc_info=error)
+        error = InternalError()
+    elif isinstance(error, InvalidSignature):
+        logger.warning("webhook refused: %s", error.reason)
+    elif error.http_status >= 500:
+        logger.log(logging.WARNING if isinstance(error, TryAgain) else logging.ERROR, "%s: %s", error.code, error)
+    data: dict[str, object] = {"error_code": error.code, "error_message": error.public_message}
+    if isinstance(error, CardDeclined):
+        data["decline_code"] = error.decline_code
+    if isinstance(error, InvalidRequest):
+        data["errors"] = [{"field": e.field, "reason": e.reason} for e in error.errors]
+    headers: tuple[tuple[str, str], ...] = ()
+    if isinstance(error, TryAgain):
+        headers = (("retry-after", str(error.retry_after_s)),)
+    elif isinstance(error, Unauthorized):
+        headers = (("www-authenticate", "Bearer"),)
+    elif isinstance(error, MethodNotAllowed):
+        headers = (("allow", error.allow),)
+    return _answer(error.http_status, {"success": False, "message": error.public_message, "data": data}, *headers)
+
+
+def check_route(method: str, path: str) -> str:
+    """Return which endpoint a request is for: one of the paths, or the prefix of status.
+
+    Raises:
+        NoSuchEndpoint: nothing is served there.
+        MethodNotAllowed: the path takes another method.
+    """
+    endpoint = path
+    if path.startswith(STATUS_PREFIX) and path != STATUS_PREFIX and "/" not in path[len(STATUS_PREFIX) :]:
+        endpoint = STATUS_PREFIX
+    wanted = "GET" if endpoint == STATUS_PREFIX else METHODS.get(endpoint)
+    if wanted is None:
+        raise NoSuchEndpoint
+    if method.upper() != wanted:
+        raise MethodNotAllowed(wanted)
+    return endpoint

@@ -1,0 +1,109 @@
+"""The guide's four endpoints, for any framework: bytes and headers in, status and bytes out.
+
+An adapter is only routing: it hands over method, path, headers and the body's chunks, and sends back what it gets.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from airport_payments.contract import (
+    CONFIRM_PATH,
+    CREATE_PATH,
+    REQUEST_LIMIT_BYTES,
+    WEBHOOK_LIMIT_BYTES,
+    WEBHOOK_PATH,
+    ConfirmPaymentRequest,
+    CreatePaymentIntentRequest,
+    Headers,
+    Response,
+    bearer_token,
+    booking_id_of,
+    check_length,
+    check_route,
+    confirmed_answer,
+    created_answer,
+    error_answer,
+    idempotency_key,
+    money_of,
+    parse,
+    signature,
+    status_answer,
+    webhook_answer,
+)
+from airport_payments.core.errors import PayloadTooLarge
+from airport_payments.gateway import PaymentGateway
+
+# Takes a bearer token and returns the customer's id, or raises `Unauthorized`.
+Authenticator: TypeAlias = Callable[[str], str]
+
+
+class PaymentEndpoints:
+    """Serves the HTTP contract over a gateway. Whatever arrives, the answer is the contract's envelope.
+
+    Args:
+        gateway: what takes the payments.
+        authenticator: takes a bearer token and returns the customer's id, or raises `Unauthorized`.
+    """
+
+    def __init__(self, gateway: PaymentGateway, authenticator: Authenticator) -> None:
+        self._gateway = gateway
+        self._authenticator = authenticator
+
+    def handle(self, method: str, path: str, headers: Iterable[tuple[str, str]], chunks: Iterable[bytes]) -> Response:
+        """Answer one request.
+
+        Args:
+            method: the HTTP method.
+            path: the path, percent-decoded, without the query.
+            headers: names and values; a name may come more than once.
+            chunks: the body, piece by piece. No more than the limit is read.
+
+        Returns:
+            Status, headers and body to send. Nothing is raised.
+        """
+        try:
+            return self._answer(method, path, Headers(headers), chunks)
+        except Exception as error:  # noqa: BLE001 - whatever happens, the answer is the envelope
+            return error_answer(error)
+
+    def _answer(self, method: str, path: str, headers: Headers, chunks: Iterable[bytes]) -> Response:
+        endpoint = check_route(method, path)
+        if endpoint == WEBHOOK_PATH:
+            return self._webhook(headers, chunks)
+        owner = self._authenticator(bearer_token(headers))
+        if endpoint == CREATE_PATH:
+            return self._create(owner, headers, chunks)
+        if endpoint == CONFIRM_PATH:
+            return self._confirm(owner, headers, chunks)
+        return self._status(owner, path)
+
+    def _create(self, owner: str, headers: Headers, chunks: Iterable[bytes]) -> Response:
+        asked = parse(self._read(headers, chunks, REQUEST_LIMIT_BYTES), CreatePaymentIntentRequest)
+        payment = self._gateway.create_payment(
+            asked.booking_id, owner=owner, amount=money_of(asked), idempotency_key=idempotency_key(headers)
+        )
+        return created_answer(payment)
+
+    def _confirm(self, owner: str, headers: Headers, chunks: Iterable[bytes]) -> Response:
+        asked = parse(self._read(headers, chunks, REQUEST_LIMIT_BYTES), ConfirmPaymentRequest)
+        payment = self._gateway.confirm_payment(asked.booking_id, asked.payment_intent_id, owner=owner)
+        return confirmed_answer(payment)
+
+    def _status(self, owner: str, path: str) -> Response:
+        return status_answer(self._gateway.payment_status(booking_id_of(path), owner=owner))
+
+    def _webhook(self, headers: Headers, chunks: Iterable[bytes]) -> Response:
+        body = self._read(headers, chunks, WEBHOOK_LIMIT_BYTES)
+        return webhook_answer(self._gateway.handle_webhook(body, signature(headers)))
+
+    def _read(self, headers: Headers, chunks: Iterable[bytes], limit: int) -> bytes:
+        """Return the body, read no further than the limit."""
+        check_length(headers, limit)
+        parts: list[bytes] = []
+        size = 0
+        for chunk in chunks:
+            size += len(chunk)
+            if size > limit:
+                raise PayloadTooLarge
+            parts.append(chunk)
+        return b"".join(parts)
