@@ -7,13 +7,8 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import TypeAlias
 
 from airport_payments.contract import (
-    CONFIRM_PATH,
-    CREATE_PATH,
     REQUEST_LIMIT_BYTES,
     WEBHOOK_LIMIT_BYTES,
-    WEBHOOK_PATH,
-    ConfirmPaymentRequest,
-    CreatePaymentIntentRequest,
     Headers,
     Response,
     bearer_token,
@@ -29,6 +24,13 @@ from airport_payments.contract import (
     signature,
     status_answer,
     webhook_answer,
+)
+from airport_payments.contract_models import (
+    CONFIRM_PATH,
+    CREATE_PATH,
+    WEBHOOK_PATH,
+    ConfirmPaymentRequest,
+    CreatePaymentIntentRequest,
 )
 from airport_payments.core.errors import PayloadTooLarge
 from airport_payments.gateway_async import AsyncPaymentGateway
