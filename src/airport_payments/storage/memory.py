@@ -68,11 +68,14 @@ class _Tables:
             rows = {**self._index.get(booking_id, {}), **{row.attempt_id: row for row in change.index}}
             if sum(row.state is not IndexState.CLOSED for row in rows.values()) > 1:
                 return False
-            for row in change.index:
-                if row.intent_id is not None:
-                    if self._intents.get(row.intent_id, booking_id) != booking_id:
-                        return False
-                    self._intents[row.intent_id] = booking_id
+            intents = [row.intent_id for row in rows.values() if row.intent_id is not None]
+            taken = any(self._intents.get(intent_id, booking_id) != booking_id for intent_id in intents)
+            if taken or len(intents) != len(set(intents)):
+                return False
+            # Nothing is written above this line, and nothing below it can fail.
+            for row in self._index.get(booking_id, {}).values():
+                self._intents.pop(row.intent_id or "", None)
+            self._intents.update(dict.fromkeys(intents, booking_id))
             self._index[booking_id] = rows
             self._ledgers[booking_id] = (change.ledger.version, document)
             if change.due_at is None:
@@ -91,7 +94,7 @@ class _Tables:
                 booking = self._bookings.get(booking_id)
                 if booking is not None and any(_unwanted(row, booking) for row in rows.values()):
                     due.add(booking_id)
-        return sorted(booking_id for booking_id in due if after is None or booking_id > after)[:limit]
+        return sorted(booking_id for booking_id in due if after is None or booking_id > after)[: max(limit, 0)]
 
     def _story(self, booking_id: str) -> Sequence[HistoryLine]:
         with self._lock:
