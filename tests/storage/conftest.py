@@ -1,0 +1,32 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.storage.stores import AsyncMemoryStore, AsyncSqliteStore, MemoryStore, SqliteStore, Store
+
+
+@pytest.fixture(params=["memory", "memory-async", "sqlite", "sqlite-async"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Each of the four repositories, empty."""
+    made: Any
+    if request.param == "memory":
+        made = MemoryStore()
+    elif request.param == "memory-async":
+        made = AsyncMemoryStore()
+    else:
+        made = (SqliteStore if request.param == "sqlite" else AsyncSqliteStore)(tmp_path / "payments.db")
+        made.create_tables()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "sqlite-async"])
+def sqlite_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """The two SQLite repositories, on a file, with a short busy timeout."""
+    kind: Any = SqliteStore if request.param == "sqlite" else AsyncSqliteStore
+    made = kind(tmp_path / "payments.db", connect_args={"timeout": 0.1})
+    made.create_tables()
+    yield made
+    made.close()
