@@ -134,11 +134,16 @@ def parse(body: bytes, model: type[Model]) -> Model:
 
 
 def money_of(request: CreatePaymentIntentRequest) -> Money:
-    """Return the amount asked for, exactly. Raises `InvalidRequest` for what is not exact, not positive or too much."""
-    money = Money.from_major(request.amount, request.currency)
-    if money.amount_minor == 0:
+    """Return the amount that a payment is asked for. Raises as `money`."""
+    return money(request.amount, request.currency)
+
+
+def money(amount: Decimal, currency: str) -> Money:
+    """Return an amount in major units as Money. Raises `InvalidRequest` for what is not exact, not positive or too much."""
+    exact = Money.from_major(amount, currency)
+    if exact.amount_minor == 0:
         raise InvalidRequest(FieldError("amount", "must be more than zero"))
-    return money
+    return exact
 
 
 def booking_id_of(path: str) -> str:
@@ -161,7 +166,8 @@ class Response:
         return f"Response(status={self.status})"
 
 
-def _answer(status: int, document: Mapping[str, object], *headers: tuple[str, str]) -> Response:
+def answer(status: int, document: Mapping[str, object], *headers: tuple[str, str]) -> Response:
+    """Return a JSON answer that nobody may cache."""
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
     # Answers hold client secrets and what a customer owes: nothing between us and them may keep a copy.
     fixed = (("content-type", "application/json"), ("cache-control", "no-store"))
@@ -183,7 +189,7 @@ def created_answer(payment: CreatedPayment) -> Response:
         "amount": _major(payment.amount),
         "currency": payment.amount.currency,
     }
-    return _answer(200, {"success": True, "data": data})
+    return answer(200, {"success": True, "data": data})
 
 
 # What a customer is told while a payment is not completed. The first is the guide's own text.
@@ -218,7 +224,7 @@ def confirmed_answer(payment: ConfirmedPayment) -> Response:
             "bookingStatus": payment.booking.status,
             "booking": booking_data(payment.booking),
         }
-        return _answer(200, {"success": True, "data": done})
+        return answer(200, {"success": True, "data": done})
     secret = payment.client_secret
     data: dict[str, object] = {
         "paymentStatus": payment.stripe_status,
@@ -229,7 +235,7 @@ def confirmed_answer(payment: ConfirmedPayment) -> Response:
         data["error_code"] = payment.failure.code
         data["decline_code"] = payment.failure.decline_code
         data["error_message"] = payment.failure.message
-    return _answer(200, {"success": False, "data": data})
+    return answer(200, {"success": False, "data": data})
 
 
 def status_answer(report: PaymentReport) -> Response:
@@ -239,12 +245,12 @@ def status_answer(report: PaymentReport) -> Response:
         "bookingStatus": report.booking_status,
         "stripeStatus": report.stripe_status,
     }
-    return _answer(200, {"success": True, "data": data})
+    return answer(200, {"success": True, "data": data})
 
 
 def webhook_answer(outcome: EventOutcome) -> Response:
     """Answer webhook."""
-    return _answer(200, {"success": True, "data": {"received": True, "outcome": outcome}})
+    return answer(200, {"success": True, "data": {"received": True, "outcome": outcome}})
 
 
 def error_answer(error: Exception) -> Response:
@@ -268,7 +274,7 @@ def error_answer(error: Exception) -> Response:
         headers = (("www-authenticate", "Bearer"),)
     elif isinstance(error, MethodNotAllowed):
         headers = (("allow", error.allow),)
-    return _answer(error.http_status, {"success": False, "message": error.public_message, "data": data}, *headers)
+    return answer(error.http_status, {"success": False, "message": error.public_message, "data": data}, *headers)
 
 
 def check_route(method: str, path: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -25,7 +25,7 @@ class Body(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, strict=True, extra="ignore")
 
 
-def _number(value: object) -> object:
+def json_number(value: object) -> object:
     """Let only JSON numbers through: a string or a boolean is not an amount."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("must be a number")  # noqa: TRY004 - pydantic turns a ValueError into a field's error
@@ -36,7 +36,7 @@ class CreatePaymentIntentRequest(Body):
     """A customer wants to pay a booking."""
 
     booking_id: str = Field(examples=["b-1001"])
-    amount: Annotated[Decimal, BeforeValidator(_number)] = Field(
+    amount: Annotated[Decimal, BeforeValidator(json_number)] = Field(
         description="Major units: 450.99", examples=[450.99], json_schema_extra={"type": "number"}
     )
     currency: str = Field(description="ISO code, any case", examples=["USD"])
@@ -199,7 +199,12 @@ ERRORS: Final[Mapping[str, Mapping[int, list[str]]]] = {
 }
 
 
-def openapi_errors(path: str) -> dict[int | str, dict[str, object]]:
+def openapi_body(model: type[Body]) -> dict[str, object]:
+    """Return the request body of an endpoint, as OpenAPI shows it."""
+    return {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
+
+
+def openapi_errors(path: str) -> dict[int | str, dict[str, Any]]:
     """Return the error responses of an endpoint, as FastAPI's `responses=` takes them."""
     return {
         status: {"model": ErrorAnswer, "description": " · ".join(codes)}

@@ -1,0 +1,1 @@
+"""Starting points: copy a folder into your service and change it."""

@@ -1,0 +1,103 @@
+"""A stand-in for the airport's own services: who the caller is, and what the airport sells.
+
+NOT part of the library. Your service has its own login and its own bookings; replace this file with them.
+"""
+
+import os
+import secrets
+from decimal import Decimal
+from typing import Annotated
+
+import jwt
+from pydantic import BeforeValidator
+
+from airport_payments import (
+    Booking,
+    BookingNotFound,
+    BookingNotPayable,
+    BookingStatus,
+    ConfigurationError,
+    Unauthorized,
+)
+from airport_payments.contract import Response, answer, booking_data, money, parse
+from airport_payments.contract_models import Body, json_number
+
+# What may come under /payment: the library answers 405 with the contract's envelope where a method does not fit.
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class NewBooking(Body):
+    """What a customer books. A real airport looks the price up; here the caller names it."""
+
+    amount: Annotated[Decimal, BeforeValidator(json_number)]
+    currency: str
+
+
+class Tokens:
+    """Reads the customer's id from a JWT: HS256 with `JWT_SECRET`, `sub` and `exp` required."""
+
+    def __init__(self) -> None:
+        self._secret = os.environ.get("JWT_SECRET", "")
+        if len(self._secret.encode()) < 32:
+            raise ConfigurationError("JWT_SECRET has to be set, with 32 bytes or more")
+
+    def customer(self, token: str) -> str:
+        """Return the customer's id. Raises `Unauthorized` for a token that is not good."""
+        try:
+            claims = jwt.decode(token, self._secret, algorithms=["HS256"], options={"require": ["sub", "exp"]})
+        except jwt.PyJWTError:
+            raise Unauthorized from None
+        customer = claims["sub"]
+        if not isinstance(customer, str) or not 0 < len(customer) <= 255:
+            raise Unauthorized
+        return customer
+
+    async def customer_async(self, token: str) -> str:
+        """The same, for the async endpoints. Reading a token waits for nothing."""
+        return self.customer(token)
+
+
+def database_url(*, asynchronous: bool = False) -> str:
+    """Return the SQLAlchemy URL that `DATABASE_URL` names, for a driver of the colour asked for."""
+    url = os.environ.get("DATABASE_URL") or "sqlite:///airport.db"
+    return url.replace("sqlite://", "sqlite+aiosqlite://", 1) if asynchronous else url
+
+
+def new_booking(owner: str, body: bytes) -> Booking:
+    """Return the booking that a request describes. Raises `InvalidRequest`."""
+    asked = parse(body, NewBooking)
+    return Booking(f"b-{secrets.token_hex(6)}", owner, money(asked.amount, asked.currency))
+
+
+def own(booking: Booking | None, owner: str) -> Booking:
+    """Return the booking if it is this customer's. Raises `BookingNotFound`."""
+    if booking is None or booking.owner != owner:
+        raise BookingNotFound
+    return booking
+
+
+def cancellable(booking: Booking) -> Booking:
+    """Return the booking if it may still be cancelled here. Raises `BookingNotPayable`: a paid one needs a refund."""
+    if booking.status is BookingStatus.CONFIRMED:
+        raise BookingNotPayable("a confirmed booking is not cancelled here")
+    return booking
+
+
+def booked(booking: Booking) -> Response:
+    """Answer a new booking."""
+    return answer(201, {"success": True, "data": {"bookingId": booking.id}})
+
+
+def shown(booking: Booking) -> Response:
+    """Answer with a booking."""
+    return answer(200, {"success": True, "data": booking_data(booking)})
+
+
+def page_settings() -> Response:
+    """Answer what a page needs to know before it loads Stripe.js."""
+    return answer(200, {"success": True, "data": {"publishableKey": os.environ.get("STRIPE_PUBLISHABLE_KEY", "")}})
+
+
+def health(*, up: bool) -> Response:
+    """Answer whether the database answers."""
+    return answer(200 if up else 503, {"success": up, "data": {"database": "up" if up else "down"}})
