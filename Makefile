@@ -1,0 +1,65 @@
+# `make` lists what there is. Everything runs in .venv, which is made on first use and whenever what it is made of changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
+
+# Nothing here asks a server whether there is a newer version of something.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-unit check fmt demo bench requirements clean
+
+help: ## list the targets
+	@echo 'make TARGET [PYTHON=python3.12] [ARGS=...]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
+
+setup: $(READY) ## make .venv: pinned tools, and this package in editable form
+	@:
+
+$(READY): pyproject.toml .ci/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'Python 3.11 or newer is needed. $(PYTHON) is:' "$$($(PYTHON) --version 2>&1)"; \
+		echo 'Name another one like this: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+	@if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo 'Making $(VENV) with $(PYTHON)'; $(PYTHON) -m venv --clear $(VENV); fi
+	@echo 'Installing what .ci/requirements.txt pins'
+	@$(BIN)/python -m pip install -qq --require-hashes -r .ci/requirements.txt
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: $(READY) ## run every test; ARGS='-k webhook' picks some
+	@$(PYTEST) $(ARGS)
+
+test-unit: $(READY) ## run the fast tests alone: the rules, and the talk with Stripe
+	@$(PYTEST) tests/core tests/stripe_api $(ARGS)
+
+check: $(READY) ## lint, formatting, types, and who may import whom
+	@echo 'ruff' && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+	@echo 'mypy' && $(BIN)/mypy --no-error-summary
+	@echo 'pyright' && $(BIN)/pyright --pythonpath $(BIN)/python --warnings
+	@echo 'import-linter' && $(BIN)/lint-imports --no-logo
+
+fmt: $(READY) ## format the code, and repair what ruff can repair
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+demo: $(READY) ## run the example with a fake Stripe: no account needed
+	@$(BIN)/airport-payments demo $(ARGS)
+
+bench: $(READY) ## measure
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+requirements: $(READY) ## pin the newest tools again; needs uv
+	@env -u UV_INDEX_URL -u UV_DEFAULT_INDEX uv pip compile pyproject.toml --extra test --extra check --extra build \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --upgrade \
+		--annotation-style line -o .ci/requirements.txt
+
+clean: ## remove what these targets made
+	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './node_modules/*' -prune -exec rm -rf {} +
