@@ -17,7 +17,7 @@ from airport_payments.core.announcements import (
     Pending,
 )
 from airport_payments.core.commands import CancelIntent, CreateIntent, Effect
-from airport_payments.core.errors import InternalError
+from airport_payments.core.errors import InternalError, PaymentsError
 from airport_payments.core.model import (
     Failure,
     IntentStatus,
@@ -85,7 +85,10 @@ def load(text: str, version: int) -> Ledger:
             doc.get("announced", 0),
             tuple([RequestKey(*pair) for pair in doc["request_keys"]]) if "request_keys" in doc else (),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UnreadableLedger:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, PaymentsError) as error:
+        # PaymentsError: Money answers 400, because it mostly judges a caller's words.
         raise UnreadableLedger(f"a ledger that cannot be read ({type(error).__name__})") from None
 
 
