@@ -3,7 +3,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.storage.stores import AsyncMemoryStore, AsyncSqliteStore, MemoryStore, SqliteStore, Store
 
 

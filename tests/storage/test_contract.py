@@ -5,10 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
-from airport_payments.core.decide.draft import index_rows
-from airport_payments.core.model import BookingStatus, Change, HistoryLine, Ledger, PaymentState, Snapshot
-from airport_payments.core.money import MAX_AMOUNT_MINOR, Money
 from tests.storage.builders import (
     LATER,
     NOW,
@@ -22,6 +18,10 @@ from tests.storage.builders import (
     payment,
 )
 from tests.storage.stores import Store, load
+
+from airport_payments.core.decide.draft import index_rows
+from airport_payments.core.model import BookingStatus, Change, HistoryLine, Ledger, PaymentState, Snapshot
+from airport_payments.core.money import MAX_AMOUNT_MINOR, Money
 
 DISTANT = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
