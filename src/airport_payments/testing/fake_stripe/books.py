@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from airport_payments.testing.fake_stripe.constants import MAX_OBJECTS
+from airport_payments.testing.fake_stripe.constants import MAX_OBJECTS, STRIPE_PAGES
 from airport_payments.testing.fake_stripe.errors import no_such
 from airport_payments.testing.fake_stripe.events import make_event
 from airport_payments.testing.fake_stripe.json_types import clone
@@ -116,6 +116,7 @@ class Call:
         request_id: `req_…`; None when nobody asked (a timer).
         idempotency_key: The request's key.
         publishable: Whether a publishable key asked.
+        page_url: Where the page is on which the customer authenticates.
     """
 
     books: Books
@@ -125,6 +126,7 @@ class Call:
     request_id: str | None = None
     idempotency_key: str | None = None
     publishable: bool = False
+    page_url: str = STRIPE_PAGES
 
     def record(self, event_type: str, obj: Obj, previous: Obj | None = None) -> None:
         """Write an event: a snapshot of the object as it is now."""

@@ -51,4 +51,5 @@ WEBHOOK_TIMEOUT_SECONDS: Final = 10.0  # Stripe's is not published; third partie
 MAX_DELIVERY_ATTEMPTS: Final = 4  # a sandbox retries three times (docs.stripe.com/webhooks)
 FAULT_MAX_DELAY_SECONDS: Final = 30.0
 
-TERMINAL_STATUSES: Final = frozenset({"succeeded", "canceled"})
+PAGE_PATH: Final = "/_fake/3ds"
+STRIPE_PAGES: Final = "https://hooks.stripe.com"

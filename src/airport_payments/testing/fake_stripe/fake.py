@@ -345,23 +345,21 @@ class FakeStripe:
 
     def dump(self) -> str:
         """Return the whole state as JSON. Endpoints that are functions of this process are left out."""
-        with self._api.lock:
-            accounts = [books.dump() for books in self._api.accounts.values()]
-            for saved in accounts:
-                for endpoint_id in self._api.queue.targets:
+        api = self._api
+        with api.lock:
+            accounts = {account: books.dump() for account, books in api.accounts.items()}
+            for saved in accounts.values():
+                for endpoint_id in api.queue.targets:
                     saved["objects"]["webhook_endpoint"].pop(endpoint_id, None)
-            pending = [
-                {"account": delivery.account, "event": delivery.event_id, "endpoint": delivery.endpoint_id}
-                for delivery in self._api.queue.pending()
-                if delivery.endpoint_id not in self._api.queue.targets
-            ]
-            return json.dumps({
-                "saved_as": _SAVED_AS,
-                "ids": self._api.ids.count,
-                "offset_seconds": self._api.offset_seconds,
-                "accounts": accounts,
-                "pending": pending,
-            })  # fmt: skip
+            pending: list[Obj] = []
+            for delivery in api.queue.pending():
+                # `load` queues what is pending once more, and counts it again.
+                accounts[delivery.account]["objects"]["event"][delivery.event_id]["pending_webhooks"] -= 1
+                if delivery.endpoint_id not in api.queue.targets:
+                    names = {"event": delivery.event_id, "endpoint": delivery.endpoint_id}
+                    pending.append({"account": delivery.account, **names})
+            state = {"saved_as": _SAVED_AS, "ids": api.ids.count, "offset_seconds": api.offset_seconds}
+            return json.dumps({**state, "accounts": list(accounts.values()), "pending": pending})
 
     @classmethod
     def load(
@@ -393,9 +391,7 @@ class FakeStripe:
             api.accounts[books.account] = books
         for delivery in state["pending"]:
             books = api.accounts[delivery["account"]]
-            event = books.objects["event"][delivery["event"]]
-            event["pending_webhooks"] -= 1  # it is counted again
-            api.queue.add(books, event, delivery["endpoint"])
+            api.queue.add(books, books.objects["event"][delivery["event"]], delivery["endpoint"])
         return fake
 
 

@@ -47,6 +47,11 @@ class Fault:
     delay_seconds: float = 0.0
     gate: threading.Event | None = None
 
+    @property
+    def fails(self) -> bool:
+        """Say whether this replaces the answer, rather than only delay it."""
+        return self.silence is not None or self.status is not None
+
     @classmethod
     def response(
         cls,
@@ -118,6 +123,11 @@ class Injection:
     times: int
     skip: int = 0
     hits: int = 0
+
+    @property
+    def comes_before_keys(self) -> bool:
+        """Say whether it strikes in front of the idempotency layer, as a 429 or a lost connection does."""
+        return self.fault.fails and not self.after_effect and not self.fault.stored
 
     def takes(self, method: str, path: str) -> bool:
         """Say whether this request is hit, and count it."""

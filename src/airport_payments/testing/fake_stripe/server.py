@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from airport_payments.testing.fake_stripe.api import FakeResponse
-from airport_payments.testing.fake_stripe.constants import MAX_BODY_BYTES
+from airport_payments.testing.fake_stripe.constants import MAX_BODY_BYTES, PAGE_PATH, STRIPE_PAGES
 from airport_payments.testing.fake_stripe.faults import FakeConnectionLostError, FakeReadTimeoutError
 from airport_payments.testing.fake_stripe.transports import pause
 
@@ -53,7 +53,7 @@ class FakeServer:
         self.url = f"http://{shown}:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
-        self._server.api.page_url = self.url
+        self._server.api.page_url = self.url  # customers authenticate here
         if self._deliveries is not None:
             self._deliveries.__enter__()
         self._thread.start()
@@ -64,6 +64,7 @@ class FakeServer:
     ) -> None:
         if self._deliveries is not None:
             self._deliveries.__exit__(kind, error, trace)
+        self._server.api.page_url = STRIPE_PAGES
         self._server.stopping.set()
         self._server.shutdown()
         self._thread.join(10)
@@ -191,7 +192,7 @@ def pages(fake: FakeStripe, path: str, body: bytes) -> FakeResponse:
     parts = urlsplit(path)
     given = {name: values[-1] for name, values in parse_qs(f"{parts.query}&{body.decode('utf-8', 'replace')}").items()}
     intent = fake.intents.get(given.get("payment_intent", ""))
-    if parts.path != "/_fake/3ds" or intent is None or intent["client_secret"] != given.get("client_secret"):
+    if parts.path != PAGE_PATH or intent is None or intent["client_secret"] != given.get("client_secret"):
         return FakeResponse(404, {"Content-Type": "text/plain"}, b"Not found")
     if "succeed" not in given:
         return FakeResponse(200, {"Content-Type": "text/html; charset=utf-8"}, _page(given).encode())
@@ -211,7 +212,7 @@ def pages(fake: FakeStripe, path: str, body: bytes) -> FakeResponse:
 
 def _page(given: dict[str, str]) -> str:
     links = "".join(
-        f'<p><a id="{name}" href="/_fake/3ds?{urlencode({**given, "succeed": value})}">{text}</a></p>'.replace(
+        f'<p><a id="{name}" href="{PAGE_PATH}?{urlencode({**given, "succeed": value})}">{text}</a></p>'.replace(
             "&", "&amp;"
         )
         for name, value, text in (
