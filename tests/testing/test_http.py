@@ -67,6 +67,11 @@ def test_unknown_urls_are_404(fake):
         assert f"Unrecognized request URL ({method}: {path})" in json.loads(answer.body)["error"]["message"]
 
 
+def test_a_slash_at_the_end_changes_nothing(fake):
+    # What stripe-python asks for with retrieve(""): Stripe answers with the list.
+    assert json.loads(fake.handle("GET", "/v1/payment_intents/", KEY).body)["object"] == "list"
+
+
 def test_headers_are_echoed_as_stripe_does(fake):
     answer = fake.handle(
         "POST", "/v1/payment_intents", {**KEY, "Stripe-Version": "2026-08-26.dahlia", "Idempotency-Key": "k"}, BODY

@@ -50,6 +50,11 @@ def test_a_key_with_other_parameters_is_an_idempotency_error(post, client):
         client.payment_intents.create({"amount": 1, "currency": "usd"}, {"idempotency_key": "k"})
 
 
+def test_the_order_of_parameters_makes_no_other_request(post, fake):
+    assert post(body=b"amount=2000&currency=usd").body == post(body=b"currency=usd&amount=2000").body
+    assert len(fake.intents) == 1
+
+
 def test_a_decline_is_stored_and_replayed(post, fake):
     first, second = post(body=DECLINED), post(body=DECLINED)
     assert (first.status, second.status) == (402, 402)

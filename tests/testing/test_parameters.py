@@ -101,7 +101,11 @@ def test_unknown_parameters_are_refused_by_name(fake):
         ("amount=100&currency=usd&confirm=maybe", None, "confirm"),
         ("amount=100&currency=usd&payment_method_types=card", None, "payment_method_types"),
         ("amount=100&currency=usd&statement_descriptor_suffix=" + "x" * 23, None, "statement_descriptor_suffix"),
-        ("amount=100&currency=usd&statement_descriptor=HELLO", None, "statement_descriptor"),
+        (
+            "amount=100&currency=usd&payment_method_types[]=card&statement_descriptor=HELLO",
+            None,
+            "statement_descriptor",
+        ),
         ("amount=100&currency=usd&off_session=true", None, "off_session"),
         ("amount=100&currency=usd&shipping[name]=x", "parameter_missing", "shipping[address]"),
         ("amount=5124&currency=kwd", "invalid_charge_amount", "amount"),

@@ -177,7 +177,7 @@ class Api:
             try:
                 exchange.text = _text(target, parts.query, body)
                 self._identify(exchange)
-                self._claim(exchange, parts.query, body)
+                self._claim(exchange)
             except StripeRefusal as refusal:
                 exchange.answer = self._refused(exchange, refusal)
         return exchange
@@ -244,7 +244,7 @@ class Api:
         exchange.account = account
         self.books(account)
 
-    def _claim(self, exchange: Exchange, query: str, body: bytes) -> None:
+    def _claim(self, exchange: Exchange) -> None:
         """Claim the idempotency key; a stored answer becomes this request's answer."""
         key = exchange.headers.get("idempotency-key")
         if exchange.method != "POST" or not key:
@@ -252,7 +252,7 @@ class Api:
         exchange.key = key
         if exchange.injection is not None and exchange.injection.comes_before_keys:
             return
-        request = idempotency.fingerprint(exchange.method, f"{exchange.path}?{query}", body)
+        request = idempotency.fingerprint(exchange.method, exchange.path, exchange.params)
         record = idempotency.begin(self.books(exchange.account), key, request, self.now())
         exchange.claimed = record is None
         if record is not None:

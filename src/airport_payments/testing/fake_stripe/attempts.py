@@ -127,7 +127,18 @@ def bank_answers(call: Call, intent: Obj, *, succeeds: bool | None = None) -> No
     refuse(call, intent, method, invalid_request(message, code=code, extra={"charge": attempt["id"]}))
 
 
+def no_descriptor() -> StripeRefusal:
+    """Make the refusal of a whole statement descriptor for a card, which can only have a suffix."""
+    return invalid_request(
+        "The `statement_descriptor` parameter is not supported for this payment method type. Use "
+        "`statement_descriptor_suffix` for cards.",
+        param="statement_descriptor",
+    )
+
+
 def _check_type(intent: Obj, card: Card) -> None:
+    if card.kind == "card" and intent["statement_descriptor"]:
+        raise no_descriptor()
     automatic = intent["automatic_payment_methods"] is not None
     if not automatic and card.kind not in intent["payment_method_types"]:
         raise invalid_request(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airport_payments.testing.fake_stripe.constants import MAX_OBJECTS, STRIPE_PAGES
 from airport_payments.testing.fake_stripe.errors import no_such
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from airport_payments.testing.fake_stripe.ids import Ids
     from airport_payments.testing.fake_stripe.json_types import Obj
 
+# When it is due, its number (so that what is due at the same time keeps its order), what, and of which object.
+Timer: TypeAlias = tuple[int, int, str, str]
 KINDS: Final = (
     "payment_intent",
     "charge",
@@ -46,14 +49,16 @@ class Books:
         objects: By kind, then by id, as Stripe would show them.
         hidden: By id, what Stripe knows but doesn't show: a card's number, whether the customer authenticated.
         answers: Stored answers by idempotency key.
-        timers: What is to happen later: [due, what, id].
+        timers: What is to happen later: a heap.
+        timer_count: How many timers there ever were.
     """
 
     account: str
     objects: dict[str, dict[str, Obj]] = field(default_factory=_no_objects)
     hidden: dict[str, Obj] = field(default_factory=dict[str, "Obj"])
     answers: dict[str, Obj] = field(default_factory=dict[str, "Obj"])
-    timers: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
+    timers: list[Timer] = field(default_factory=list["Timer"])
+    timer_count: int = 0
 
     def add(self, obj: Obj) -> Obj:
         """Store a new object."""
@@ -80,7 +85,8 @@ class Books:
 
     def later(self, due: int, what: str, object_id: str) -> None:
         """Remember that something is to happen."""
-        self.timers.append((due, what, object_id))
+        self.timer_count += 1
+        heapq.heappush(self.timers, (due, self.timer_count, what, object_id))
 
     def dump(self) -> Obj:
         """Return all of it as JSON."""
@@ -90,6 +96,7 @@ class Books:
             "hidden": clone(self.hidden),
             "answers": clone(self.answers),
             "timers": [list(timer) for timer in self.timers],
+            "timer_count": self.timer_count,
         }
 
     @classmethod
@@ -100,7 +107,8 @@ class Books:
             objects={kind: dict(saved["objects"].get(kind, {})) for kind in KINDS},
             hidden=dict(saved["hidden"]),
             answers=dict(saved["answers"]),
-            timers=[(int(due), str(what), str(object_id)) for due, what, object_id in saved["timers"]],
+            timers=[(due, number, what, object_id) for due, number, what, object_id in saved["timers"]],
+            timer_count=saved["timer_count"],
         )
 
 

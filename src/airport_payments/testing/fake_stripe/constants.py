@@ -37,7 +37,7 @@ MAX_PAGE: Final = 100
 MAX_EXPAND_DEPTH: Final = 4
 
 # Bounds of the fake's own.
-MAX_BODY_BYTES: Final = 1 << 20  # a request of Stripe's own SDKs is a few kilobytes
+MAX_BODY_BYTES: Final = 1 << 18  # fifty values of metadata and all evidence of a dispute fit
 MAX_TARGET_LENGTH: Final = 16_384
 MAX_PARAMS: Final = 1_000  # pairs in one form
 MAX_PARAM_DEPTH: Final = 10  # brackets in one name; Stripe's deepest is six

@@ -216,12 +216,8 @@ def _check_combinations(params: Obj, *, confirming: bool) -> None:
                 "true.",
                 param=name,
             )
-    if "statement_descriptor" in params and "card" in params.get("payment_method_types", ("card",)):
-        raise invalid_request(
-            "The `statement_descriptor` parameter is not supported for this payment method type. Use "
-            "`statement_descriptor_suffix` for cards.",
-            param="statement_descriptor",
-        )
+    if "statement_descriptor" in params and "card" in params.get("payment_method_types", ()):
+        raise attempts.no_descriptor()
 
 
 def _accepted_methods(params: Obj) -> Obj:

@@ -50,7 +50,7 @@ def add_method(call: Call, card: Card, given: Obj | None = None) -> Obj:
 def from_id(call: Call, method_id: str, param: str = "payment_method", *, in_url: bool = False) -> Obj:
     """Find a payment method; a test name such as `pm_card_visa` makes a new one each time."""
     card = cards.BY_NAME.get(method_id)
-    if card is not None:
+    if card is not None and method_id.startswith("pm_"):
         return add_method(call, card)
     found = call.books.objects["payment_method"].get(method_id)
     if found is None:
@@ -80,7 +80,7 @@ def _card_given(call: Call, data: Obj, param: str) -> Card:
         raise invalid_request(f'The payment method type "{kind}" is not part of this fake.', param=f"{param}[type]")
     if "token" in details:
         card = cards.BY_NAME.get(details["token"])
-        if card is None:
+        if card is None or not details["token"].startswith("tok_"):
             raise no_such("token", details["token"], f"{param}[card][token]", in_url=False)
         return card
     if "number" not in details:

@@ -206,11 +206,12 @@ ROUTES: Final = tuple(_route(key, operation) for key, operation in _OPERATIONS.i
 
 
 def find(method: str, path: str) -> tuple[Route, str]:
-    """Find the route of a request, and the id in its path.
+    """Find the route of a request, and the id in its path. A slash at the end changes nothing.
 
     Raises:
         StripeRefusal: If there is none.
     """
+    path = path.rstrip("/") or "/"
     for route in ROUTES:
         match = route.pattern.fullmatch(path) if route.method == method else None
         if match is not None:

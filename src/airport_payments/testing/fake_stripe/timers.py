@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -28,11 +29,9 @@ def run_due(call: Call, now: int) -> None:
     """Run what is due, in the order in which it is due, each at its own time."""
     waiting = call.books.timers
     for _ in range(MAX_DUE_PER_TICK):
-        following = min(waiting, key=lambda timer: timer[0], default=None)
-        if following is None or following[0] > now:
+        if not waiting or waiting[0][0] > now:
             return
-        waiting.remove(following)
-        due, what, object_id = following
+        due, _number, what, object_id = heapq.heappop(waiting)
         kind, action = _ACTIONS[what]
         obj = call.books.objects[kind].get(object_id)
         if obj is not None:

@@ -69,6 +69,7 @@ class DeliveryQueue:
     def __init__(self) -> None:
         self._deliveries: dict[int, Delivery] = {}
         self._count = 0
+        self._forget_at = MAX_DELIVERY_LOG
         self.targets: dict[str, Callable[[bytes, str], int]] = {}
 
     def publish(self, books: Books, event: Obj) -> None:
@@ -84,7 +85,7 @@ class DeliveryQueue:
         delivery = Delivery(self._count, event["id"], event["type"], endpoint_id, books.account)
         self._deliveries[delivery.number] = delivery
         event["pending_webhooks"] += 1
-        if len(self._deliveries) > MAX_DELIVERY_LOG:
+        if len(self._deliveries) > self._forget_at:
             self._forget()
         return delivery
 
@@ -97,9 +98,11 @@ class DeliveryQueue:
         return list(self._deliveries.values())
 
     def _forget(self) -> None:
+        """Keep what is pending, and the newer half of what is not."""
         finished = [number for number, delivery in self._deliveries.items() if delivery.state != "pending"]
-        for number in finished[: MAX_DELIVERY_LOG // 10]:
+        for number in finished[: len(finished) // 2 + 1]:
             del self._deliveries[number]
+        self._forget_at = max(MAX_DELIVERY_LOG, 2 * len(self._deliveries))
 
 
 def create(call: Call, params: Obj) -> Obj:
