@@ -221,7 +221,7 @@ def settle(draft: Draft) -> None:
             continue
         if not payment.closing:
             draft.note("settled", "no longer wanted: to be canceled", payment.intent_id)
-            payment = draft.put(replace(payment, closing=True))
+            payment = draft.put(replace(payment, closing=True, looks=0))
         if draft.effect_of(payment) is None:
             _close(draft, payment)
 
