@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from airport_payments.core.announcements import BookingConfirmed, PaymentFailed, Pending
 from airport_payments.core.commands import CreateIntent
-from airport_payments.core.decide.draft import Draft, due_at, index_rows
+from airport_payments.core.decide.draft import Draft, due_at, index_row
 from airport_payments.core.model import (
     Booking,
     BookingStatus,
@@ -47,8 +47,8 @@ def change(
 ) -> Change:
     """A change to exactly these payments."""
     ledger = Ledger(read.ledger.version + 1, payments)
-    before = index_rows(read.ledger)
-    index = tuple(row for row in index_rows(ledger) if row not in before)
+    before = [index_row(p) for p in read.ledger.payments]
+    index = tuple(row for row in map(index_row, payments) if row not in before)
     return Change(read, ledger, status, index, due, tuple(lines))
 
 
@@ -84,4 +84,4 @@ def paying(read: Snapshot, intent_id: str = "pi_1") -> Change:
     )
     ledger = Ledger(read.ledger.version + 1, (paid,), announcements=told, announced=2)
     lines = (line("payment failed", event_id="evt_1"), line("paid: booking confirmed", LATER, "evt_2", intent_id))
-    return Change(read, ledger, BookingStatus.CONFIRMED, index_rows(ledger), due_at(ledger), lines)
+    return Change(read, ledger, BookingStatus.CONFIRMED, (index_row(paid),), due_at(ledger), lines)

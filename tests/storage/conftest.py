@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.storage.stores import AsyncMemoryStore, AsyncSqliteStore, MemoryStore, SqliteStore, Store
+from tests.storage.stores import AsyncMemoryStore, AsyncSqliteStore, MemoryStore, SqliteStore, Store, hurry
 
 
 @pytest.fixture(params=["memory", "memory-async", "sqlite", "sqlite-async"])
@@ -16,7 +16,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         made = AsyncMemoryStore()
     else:
         made = (SqliteStore if request.param == "sqlite" else AsyncSqliteStore)(tmp_path / "payments.db")
-        made.create_tables()
+        hurry(getattr(made.engine, "sync_engine", made.engine))
+        hurry(getattr(made.engine, "sync_engine", made.engine))
+    made.create_tables()
     yield made
     made.close()
 
@@ -26,6 +28,7 @@ def sqlite_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any
     """The two SQLite repositories, on a file, with a short busy timeout."""
     kind: Any = SqliteStore if request.param == "sqlite" else AsyncSqliteStore
     made = kind(tmp_path / "payments.db", connect_args={"timeout": 0.1})
+    hurry(getattr(made.engine, "sync_engine", made.engine))
     made.create_tables()
     yield made
     made.close()

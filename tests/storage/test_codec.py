@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airport_payments.core.announcements import BookingConfirmed, PaymentFailed, PaymentNeedsReview, Pending
@@ -22,8 +22,6 @@ from airport_payments.core.model import (
     ReviewReason,
 )
 from airport_payments.core.money import EXPONENTS, MAX_AMOUNT_MINOR, STEPS_MINOR, Money
-
-QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 texts = st.text(max_size=12)
 ids = st.text("abcXYZ019._~:@-", min_size=1, max_size=12)
@@ -83,13 +81,11 @@ ledgers = st.builds(
 )
 
 
-@QUICK
 @given(ledgers)
 def test_a_ledger_comes_back_as_it_was(ledger: Ledger) -> None:
     assert load(dump(ledger), ledger.version) == ledger
 
 
-@QUICK
 @given(ledgers)
 def test_a_document_is_one_line_of_ascii(ledger: Ledger) -> None:
     document = dump(ledger)
@@ -109,7 +105,6 @@ def readable_or_refused(document: str) -> None:
         return
 
 
-@QUICK
 @given(ledgers, st.data())
 def test_a_document_cut_or_changed_anywhere_is_read_or_refused(ledger: Ledger, data: st.DataObject) -> None:
     document = dump(ledger)
@@ -130,7 +125,6 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, child in inner for place in places(child, (*path, key)))]
 
 
-@QUICK
 @given(ledgers, junk, st.data())
 def test_a_document_with_any_value_replaced_or_missing_is_read_or_refused(
     ledger: Ledger, value: Any, data: st.DataObject
@@ -147,7 +141,6 @@ def test_a_document_with_any_value_replaced_or_missing_is_read_or_refused(
     readable_or_refused(json.dumps(document))
 
 
-@QUICK
 @given(junk)
 def test_any_other_json_is_read_or_refused(value: Any) -> None:
     readable_or_refused(json.dumps(value))
