@@ -6,6 +6,13 @@ import pytest
 from tests.storage.stores import AsyncMemoryStore, AsyncSqliteStore, MemoryStore, SqliteStore, Store, hurry
 
 
+def on_file(kind: Any, path: Path, **options: Any) -> Any:
+    made = kind(path / "payments.db", **options)
+    hurry(getattr(made.engine, "sync_engine", made.engine))
+    made.create_tables()
+    return made
+
+
 @pytest.fixture(params=["memory", "memory-async", "sqlite", "sqlite-async"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Each of the four repositories, empty."""
@@ -15,10 +22,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     elif request.param == "memory-async":
         made = AsyncMemoryStore()
     else:
-        made = (SqliteStore if request.param == "sqlite" else AsyncSqliteStore)(tmp_path / "payments.db")
-        hurry(getattr(made.engine, "sync_engine", made.engine))
-        hurry(getattr(made.engine, "sync_engine", made.engine))
-    made.create_tables()
+        made = on_file(SqliteStore if request.param == "sqlite" else AsyncSqliteStore, tmp_path)
     yield made
     made.close()
 
@@ -27,8 +31,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 def sqlite_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """The two SQLite repositories, on a file, with a short busy timeout."""
     kind: Any = SqliteStore if request.param == "sqlite" else AsyncSqliteStore
-    made = kind(tmp_path / "payments.db", connect_args={"timeout": 0.1})
-    hurry(getattr(made.engine, "sync_engine", made.engine))
-    made.create_tables()
+    made = on_file(kind, tmp_path, connect_args={"timeout": 0.1})
     yield made
     made.close()
