@@ -23,7 +23,7 @@ CANCELABLE = PAYABLE - {S.PROCESSING}
 KEY_MEMORY = timedelta(hours=24)
 
 # What may happen to one call. `ok` first: hypothesis shrinks to it.
-FATES = ("ok", "lost", "dropped", "late", "busy", "failed", "failed_done", "credentials", "invalid")
+FATES = ("ok", "lost", "dropped", "late", "late_failed", "busy", "failed", "failed_done", "credentials", "invalid")
 
 
 @dataclass
@@ -45,9 +45,9 @@ class TrueStripe:
             return Unanswered(fate)
         if isinstance(command, RetrieveIntent | FindIntent):
             return self._read(command, now) if fate in {"ok", "invalid"} else Unanswered(fate)
-        if fate == "late":
+        if fate in {"late", "late_failed"}:
             self.limbo.append(command)
-            return Unanswered("time-out")
+            return Unanswered(fate, server_error=fate == "late_failed")
         reply = self._execute(command, now, fate)
         return Unanswered("the answer was lost") if fate == "lost" else reply
 

@@ -134,14 +134,22 @@ class Payments(RuleBasedStateMachine):
     def worker_ticks_and_all_goes_well(self) -> None:
         self.to_the_end(TimePassed())
 
-    def to_the_end(self, asker: Fact) -> None:
+    @rule()
+    def stripe_fails_for_a_while_but_does_it_later(self) -> None:
+        self.attempts += 1
+        self.to_the_end(PaymentRequested(OWNER, self.driver.booking.price, f"a{self.attempts}"), "late_failed")
+        for _ in range(2):
+            self.driver.now += timedelta(minutes=1)
+            self.to_the_end(TimePassed(), "late_failed")
+
+    def to_the_end(self, asker: Fact, fate: str = "ok") -> None:
         known = len(self.actors)
         self.start(asker)
         for _ in range(500):
             if len(self.actors) == known:
                 return
             if self.actors[-1].reply is None:
-                self.send(self.actors[-1], "ok")
+                self.send(self.actors[-1], fate)
             self.receive(self.actors[-1])
         raise AssertionError("calls without an end")
 
