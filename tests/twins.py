@@ -45,7 +45,7 @@ TABLE: list[tuple[str, str]] = [
     (r"Handler = Callable\[\[A\], object\]", "Handler = Callable[[A], Awaitable[object]]"),
     (r"Handlers\[Callable\[\.\.\., object\]\]", "Handlers[Callable[..., Awaitable[object]]]"),
     (r"\bthreading\.Event\b", "asyncio.Event"),
-    (r"import wait$", "import wait_async"),
+    (r"airport_payments\.waiting import wait$", "airport_payments.waiting_async import wait_async"),
     (r"^import random\nimport threading\nimport time\n", "import asyncio\nimport random\nimport threading\nimport time\n"),
     # what becomes a coroutine, and what awaits it
     (r"^( *)def (perform|_send|_call|close|create_payment|confirm_payment|payment_status|handle_webhook|handle_event"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from airport_payments.core.announcements import Announcement, Pending
 from airport_payments.core.commands import Command, RetrieveIntent
 from airport_payments.core.decide import decide
-from airport_payments.core.decide.draft import Decision, Unplaced
+from airport_payments.core.decide.draft import Decision, Unplaced, after
 from airport_payments.core.decide.route import Ask, EventHead, EventOutcome, Ignore, route
 from airport_payments.core.errors import BookingNotFound, Busy, PaymentsError, StripeUnavailable
 from airport_payments.core.facts import (
@@ -29,7 +29,7 @@ from airport_payments.core.facts import (
     Unanswered,
 )
 from airport_payments.core.ids import PAYMENT_INTENT_ID, check_booking_id, check_intent_id
-from airport_payments.core.model import Change
+from airport_payments.core.model import Change, Snapshot
 from airport_payments.core.money import Money
 from airport_payments.core.views import ConfirmedPayment, CreatedPayment, PaymentReport, TickReport, report
 from airport_payments.loop import (
@@ -49,13 +49,13 @@ from airport_payments.loop import (
 )
 from airport_payments.repository import BookingRepository
 from airport_payments.settings import StripeSettings
+from airport_payments.stripe_api.events import Event, construct_event, unwrap
 from airport_payments.stripe_api.port import StripePort
 from airport_payments.waiting import wait
 
 if TYPE_CHECKING:
     import httpx
 
-    from airport_payments.stripe_api.events import Event
 
 A = TypeVar("A", bound=Announcement)
 Handler = Callable[[A], object]
@@ -184,15 +184,13 @@ class PaymentGateway:
             InvalidSignature: answer 400. Nothing was written.
             StorageUnavailable, StripeUnavailable, Busy: answer 503; Stripe sends the event again.
         """
-        from airport_payments.stripe_api.events import construct_event  # noqa: PLC0415 - loads pydantic
-
         settings = self._settings
         now = self._clock().timestamp()
         event = construct_event(body, signature, settings.secrets, tolerance=settings.tolerance_s, now=now)
         refuse_constants(body)
         return self.handle_event(event)
 
-    def handle_event(self, event: "Event | bytes | str") -> EventOutcome:
+    def handle_event(self, event: Event | bytes | str) -> EventOutcome:
         """Apply an event that was verified elsewhere: by `construct_event`, or by a queue that only Stripe can fill.
 
         Args:
@@ -202,8 +200,6 @@ class PaymentGateway:
             InvalidSignature: the message holds no event.
             StorageUnavailable, StripeUnavailable, Busy: leave the message in the queue and try again.
         """
-        from airport_payments.stripe_api.events import Event, unwrap  # noqa: PLC0415 - loads pydantic
-
         if not isinstance(event, Event):
             event = unwrap(event)
         head = event.head
@@ -227,7 +223,7 @@ class PaymentGateway:
             return EventOutcome.IGNORED
         return self._apply(booking_id, IntentObserved(view, event.id, event.type))
 
-    def _fetch(self, event: "Event") -> IntentView | None:
+    def _fetch(self, event: Event) -> IntentView | None:
         """Return the PaymentIntent of an event that another API version wrote, as this version shows it."""
         if not PAYMENT_INTENT_ID.fullmatch(event.object_id):
             return None
@@ -345,27 +341,34 @@ class PaymentGateway:
         """
         fact: Fact = asked
         conflicts = 0
+        known: Snapshot | None = None
         for _ in range(MAX_ROUNDS):
-            snapshot = self._repository.get(booking_id)
+            snapshot = known if known is not None else self._repository.get(booking_id)
             if snapshot is None:
                 return Decision(None)
             decision = decide(snapshot, fact, at if at is not None else self._clock(), self._policy)
-            version = snapshot.ledger.version
-            if decision.change is not None:
-                if not self._repository.save(decision.change):
+            change = decision.change
+            if change is None and known is not None:
+                # What was just written stands in for a reading only where the next save checks that it still stands.
+                known = None
+                continue
+            if change is not None:
+                if not self._repository.save(change):
+                    known = None
                     conflicts += 1
                     self._sleep(pause_s(conflicts, self._draw()))
                     continue
-                version = decision.change.ledger.version
-                self._committed(decision.change)
+                snapshot = after(change)
+                self._committed(change)
             log_problem(booking_id, decision)
             act = decision.act
             if act is None:
                 return decision
+            known = snapshot if change is not None else None
             if isinstance(act, Pending):
                 fact = self._deliver(act.announcement)
             elif not isinstance(asked, IntentObserved):
-                fact = Answer(act, self._port.perform(act), version, asked)
+                fact = Answer(act, self._port.perform(act), snapshot.ledger.version, asked)
         return Decision(None, reply=Busy("other writers kept winning"))
 
     def _committed(self, change: Change) -> None:

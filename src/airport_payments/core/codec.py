@@ -37,6 +37,8 @@ Doc: TypeAlias = dict[str, Json]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+# Made once: json.dumps() with settings of its own makes an encoder at each call.
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class UnreadableLedger(InternalError):
@@ -64,7 +66,7 @@ def dump(ledger: Ledger) -> str:
         doc["announced"] = ledger.announced
     if ledger.request_keys:
         doc["request_keys"] = [[k.key, k.fingerprint] for k in ledger.request_keys]
-    return json.dumps(doc, separators=(",", ":"))
+    return _encode(doc)
 
 
 def load(text: str, version: int) -> Ledger:
@@ -75,8 +77,7 @@ def load(text: str, version: int) -> Ledger:
     """
     try:
         doc = json.loads(text)
-        if doc["format"] != FORMAT:
-            raise UnreadableLedger(f"a ledger of format {doc['format']!r:.20}: this version reads {FORMAT}")
+        _check_format(doc["format"])
         return Ledger(
             version,
             tuple([_load_payment(d) for d in doc["payments"]]),
@@ -87,9 +88,22 @@ def load(text: str, version: int) -> Ledger:
         )
     except UnreadableLedger:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, PaymentsError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        PaymentsError,
+    ) as error:
         # PaymentsError: Money answers 400, because it mostly judges a caller's words.
         raise UnreadableLedger(f"a ledger that cannot be read ({type(error).__name__})") from None
+
+
+def _check_format(found: object) -> None:
+    if found != FORMAT:
+        raise UnreadableLedger(f"a ledger of format {found!r:.20}: this version reads {FORMAT}")
 
 
 # ---- payments ----

@@ -5,64 +5,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
-
-from pydantic import TypeAdapter, ValidationError
-from typing_extensions import NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from airport_payments.core.decide.route import EventHead
 from airport_payments.core.errors import InvalidSignature
 from airport_payments.core.facts import IntentView
 from airport_payments.core.secret import Secret
+from airport_payments.stripe_api.marks import META_BOOKING, META_NAMESPACE
 from airport_payments.stripe_api.signature import MAX_BODY_BYTES, verify
-from airport_payments.stripe_api.wire import (
-    META_BOOKING,
-    META_NAMESPACE,
-    ObjectDict,
-    Unreadable,
-    intent_view,
-)
+
+if TYPE_CHECKING:
+    from airport_payments.stripe_api.wire import ObjectDict
 
 DEFAULT_TOLERANCE_S: Final = 300
 # A time that datetime can hold; Stripe's `created` is in seconds.
 _MAX_CREATED_S: Final = 253_402_300_799
-
-
-class _Data(TypedDict):
-    object: ObjectDict
-
-
-class _EnvelopeDict(TypedDict):
-    id: str
-    type: str
-    created: int
-    livemode: bool
-    api_version: NotRequired[str | None]
-    account: NotRequired[str | None]
-    context: NotRequired[str | None]
-
-
-class _EventDict(_EnvelopeDict):
-    data: _Data
-
-
-class _HeadObject(TypedDict, total=False):
-    id: str
-    object: str
-
-
-class _HeadData(TypedDict):
-    object: _HeadObject
-
-
-class _HeadDict(_EnvelopeDict):
-    """The same event with an object of which only its id is read."""
-
-    data: _HeadData
-
-
-_EVENT: Final = TypeAdapter(_EventDict)
-_HEAD: Final = TypeAdapter(_HeadDict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +44,7 @@ class Event:
     api_version: str | None
     account: str | None
     context: str | None
-    object: ObjectDict = field(repr=False)
+    object: "ObjectDict" = field(repr=False)
 
     @property
     def object_id(self) -> str:
@@ -102,6 +59,8 @@ class Event:
     @property
     def intent(self) -> IntentView | None:
         """The PaymentIntent it is about, None if the object is another, or has fields that cannot be read."""
+        from airport_payments.stripe_api.wire import Unreadable, intent_view  # noqa: PLC0415 - loads pydantic
+
         if self.object_type != "payment_intent":
             return None
         try:
@@ -163,19 +122,10 @@ def parse_event(body: bytes) -> Event:
     Raises:
         InvalidSignature: the body is not UTF-8, not JSON or not an event. Nothing of it is in the message.
     """
-    read: _EnvelopeDict
-    obj: ObjectDict
-    try:
-        event = _EVENT.validate_json(body)
-        read, obj = event, event["data"]["object"]
-    except ValidationError:
-        # An authentic event of a version whose fields are of another kind is still an event: the object is fetched.
-        try:
-            head = _HEAD.validate_json(body)
-        except ValidationError:
-            raise InvalidSignature("the body is not an event of Stripe's") from None
-        shape = head["data"]["object"]
-        read, obj = head, {"id": shape.get("id", ""), "object": shape.get("object", "")}
+    # Here, not above: pydantic is loaded by the first event, not by importing the library.
+    from airport_payments.stripe_api.wire import read_event  # noqa: PLC0415
+
+    read, obj = read_event(body)
     created = read["created"]
     if not 0 <= created <= _MAX_CREATED_S:
         raise InvalidSignature("the body is not an event of Stripe's")

@@ -5,12 +5,11 @@ from datetime import timedelta
 from typing import Final, TypeAlias
 
 from airport_payments.core.commands import CancelIntent, Command, CreateIntent, FindIntent, RetrieveIntent
-from airport_payments.core.facts import IntentSeen, NothingFound, PortReply, Refused, RefusalKind, Unanswered
+from airport_payments.core.facts import IntentSeen, NothingFound, PortReply, RefusalKind, Refused, Unanswered
 from airport_payments.core.model import Failure
+from airport_payments.stripe_api.marks import META_ATTEMPT, META_NAMESPACE
 from airport_payments.stripe_api.results import ApiRequest, ApiResult
 from airport_payments.stripe_api.wire import (
-    META_ATTEMPT,
-    META_NAMESPACE,
     AnswerDict,
     Unreadable,
     cancel_params,

@@ -1,24 +1,20 @@
 """Stripe's JSON to our facts, and our commands to Stripe's parameters, by small models of just the fields used."""
 
 import json
-from typing import Final, NoReturn, cast
+from typing import Final, NoReturn, NotRequired, cast
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from airport_payments.core.commands import CancelIntent, CreateIntent
 from airport_payments.core.declines import presentable
-from airport_payments.core.errors import InvalidRequest, PaymentsError
+from airport_payments.core.errors import InvalidRequest, InvalidSignature, PaymentsError
 from airport_payments.core.facts import IntentView
 from airport_payments.core.ids import PAYMENT_INTENT_ID
 from airport_payments.core.model import Failure, IntentStatus
 from airport_payments.core.money import Money
 from airport_payments.core.secret import Secret
-
-# Our marks in a PaymentIntent's metadata: what carries all three is ours. Stripe allows keys of 40 characters.
-META_NAMESPACE: Final = "airport_namespace"
-META_BOOKING: Final = "airport_booking"
-META_ATTEMPT: Final = "airport_attempt"
+from airport_payments.stripe_api.marks import META_ATTEMPT, META_BOOKING, META_NAMESPACE
 
 
 class Unreadable(PaymentsError):
@@ -72,6 +68,45 @@ class ListDict(TypedDict):
     has_more: bool
 
 
+class DataDict(TypedDict):
+    """What an event is about."""
+
+    object: ObjectDict
+
+
+class EnvelopeDict(TypedDict):
+    """What every event has."""
+
+    id: str
+    type: str
+    created: int
+    livemode: bool
+    api_version: NotRequired[str | None]
+    account: NotRequired[str | None]
+    context: NotRequired[str | None]
+
+
+class _EventDict(EnvelopeDict):
+    data: DataDict
+
+
+class _HeadObject(TypedDict, total=False):
+    id: str
+    object: str
+
+
+class _HeadData(TypedDict):
+    object: _HeadObject
+
+
+class _HeadDict(EnvelopeDict):
+    """The same event with an object of which only its id is read."""
+
+    data: _HeadData
+
+
+_EVENT: Final = TypeAdapter(_EventDict)
+_HEAD: Final = TypeAdapter(_HeadDict)
 _OBJECT: Final = TypeAdapter(AnswerDict)
 _LIST: Final = TypeAdapter(ListDict)
 
@@ -154,6 +189,22 @@ def read_page(text: str | bytes) -> ListDict:
         return _LIST.validate_json(text)
     except ValidationError as error:
         raise Unreadable(f"an answer that is no list ({error.error_count()} errors)") from None
+
+
+def read_event(body: bytes) -> tuple[EnvelopeDict, ObjectDict]:
+    """Return an event's envelope and its object. Raises `InvalidSignature` for what is not an event."""
+    try:
+        event = _EVENT.validate_json(body)
+        return event, event["data"]["object"]
+    except ValidationError:
+        pass
+    # An authentic event of a version whose fields are of another kind is still an event: its object is fetched.
+    try:
+        head = _HEAD.validate_json(body)
+    except ValidationError:
+        raise InvalidSignature("the body is not an event of Stripe's") from None
+    shape = head["data"]["object"]
+    return head, {"id": shape.get("id", ""), "object": shape.get("object", "")}
 
 
 def read_embedded_intent(value: object) -> IntentView | None:

@@ -4,7 +4,6 @@ It is pure: no I/O, no clock, no randomness. The transitions stand in `table.py`
 answers each in a module of that name; `route.py` says which events are ours.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from airport_payments.core.announcements import Pending
@@ -14,6 +13,7 @@ from airport_payments.core.decide.draft import Decision, Draft, Reply
 from airport_payments.core.decide.intents import observe_event
 from airport_payments.core.decide.requests import step
 from airport_payments.core.decide.table import REDELIVER_FIRST, REDELIVER_MOST, backoff
+from airport_payments.core.evolve import replace
 from airport_payments.core.facts import Answer, Delivered, DeliveryFailed, Fact, IntentObserved, TimePassed
 from airport_payments.core.model import Policy, Snapshot
 

@@ -1,7 +1,5 @@
 """What Stripe's answer to a command means: rules 1, 2 and 9."""
 
-from dataclasses import replace
-
 from airport_payments.core.commands import CancelIntent, Command, CreateIntent, FindIntent, RetrieveIntent
 from airport_payments.core.decide.draft import Draft, Step
 from airport_payments.core.decide.intents import adopt, identify, looked, observe
@@ -22,6 +20,7 @@ from airport_payments.core.errors import (
     PaymentsError,
     StripeUnavailable,
 )
+from airport_payments.core.evolve import replace
 from airport_payments.core.facts import (
     Answer,
     BookingChanged,

@@ -1,13 +1,14 @@
 """A ledger being changed: what the rules work on, and the Change that comes of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 from airport_payments.core.announcements import Announcement, Pending
 from airport_payments.core.commands import CancelIntent, Command, CreateIntent, Effect
 from airport_payments.core.errors import PaymentsError
+from airport_payments.core.evolve import replace
 from airport_payments.core.facts import IntentView
 from airport_payments.core.model import (
     Booking,
@@ -176,48 +177,55 @@ class Draft:
     def change(self) -> Change | None:
         """Return what has to be saved, None if nothing changed."""
         old = self.read.ledger
-        if (
-            self.payments is old.payments
-            and self.effects is old.effects
-            and self.announcements is old.announcements
-            and self.request_keys is old.request_keys
-            and self.booking is self.read.booking
-            and not self.history
-        ):
+        same = (
+            _same(self.payments, old.payments)
+            and _same(self.effects, old.effects)
+            and _same(self.announcements, old.announcements)
+            and _same(self.request_keys, old.request_keys)
+        )
+        status = self.booking.status
+        moved = status is not self.read.booking.status
+        if same and not moved and not self.history:
             return None
         new = Ledger(
-            old.version + 1,
-            self.payments,
-            self.effects,
-            self.announcements,
-            self.announced,
-            self.request_keys,
+            old.version + 1, self.payments, self.effects, self.announcements, self.announced, self.request_keys
         )
-        if replace(new, version=old.version) == old and self.booking == self.read.booking and not self.history:
-            return None
-        before = index_rows(old)
-        status = self.booking.status
         return Change(
-            read=self.read,
-            ledger=new,
-            booking_status=None if status is self.read.booking.status else status,
-            index=tuple(row for row in index_rows(new) if row not in before),
-            due_at=due_at(new),
-            history=tuple(self.history),
+            self.read, new, status if moved else None, _index_changes(old, new), due_at(new), tuple(self.history)
         )
 
 
-def index_rows(ledger: Ledger) -> tuple[IndexRow, ...]:
-    """Return the payments as the storage indexes them."""
-    return tuple(
-        IndexRow(
-            p.attempt_id,
-            p.intent_id,
-            IndexState.CLOSED if not p.payable else IndexState.CLOSING if p.closing else IndexState.PAYABLE,
-            p.amount,
-        )
-        for p in ledger.payments
-    )
+def _same(new: tuple[object, ...], old: tuple[object, ...]) -> bool:
+    # Most parts of a ledger are left as they were read: the same object needs no comparison.
+    return new is old or new == old
+
+
+def after(change: Change) -> Snapshot:
+    """Return what a reading would show right after a change was saved."""
+    booking = change.read.booking
+    if change.booking_status is not None:
+        booking = replace(booking, status=change.booking_status)
+    return Snapshot(booking, change.ledger)
+
+
+def index_row(payment: Payment) -> IndexRow:
+    """Return a payment as the storage indexes it."""
+    state = IndexState.CLOSED
+    if payment.payable:
+        state = IndexState.CLOSING if payment.closing else IndexState.PAYABLE
+    return IndexRow(payment.attempt_id, payment.intent_id, state, payment.amount)
+
+
+def _index_changes(old: Ledger, new: Ledger) -> tuple[IndexRow, ...]:
+    """Return the rows that are new or different. Payments keep their places; new ones come at the end."""
+    rows: list[IndexRow] = []
+    for place, payment in enumerate(new.payments):
+        before = old.payments[place] if place < len(old.payments) else None
+        if payment is not before:
+            row = index_row(payment)
+            if before is None or row != index_row(before):
+                rows.append(row)
+    return tuple(rows)
 
 
 def due_at(ledger: Ledger) -> datetime | None:

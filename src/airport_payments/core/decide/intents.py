@@ -1,6 +1,5 @@
 """What a PaymentIntent's state means for its booking: rules 5, 6 and 7."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from airport_payments.core.announcements import (
@@ -22,6 +21,7 @@ from airport_payments.core.decide.table import (
     STATE_OF,
     backoff,
 )
+from airport_payments.core.evolve import replace
 from airport_payments.core.facts import IntentObserved, IntentView
 from airport_payments.core.model import (
     BookingStatus,

@@ -1,6 +1,5 @@
 """What a customer asks for: rules 3 and 4."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from airport_payments.core.commands import (
@@ -34,6 +33,7 @@ from airport_payments.core.errors import (
     PaymentsError,
     StripeUnavailable,
 )
+from airport_payments.core.evolve import replace
 from airport_payments.core.facts import Asker, BookingChanged, ConfirmRequested, IntentView, PaymentRequested
 from airport_payments.core.model import BookingStatus, Payment, PaymentState, Place
 
