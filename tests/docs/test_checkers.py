@@ -101,7 +101,7 @@ def test_python_blocks_find_a_fake_stripe_at_its_address(tmp_path, monkeypatch):
         "import httpx\nheaders = {'Authorization': 'Bearer sk_test_fake'}\n"
         "intent = httpx.post('https://api.stripe.com/v1/payment_intents', headers=headers,\n"
         "                    data={'amount': 45099, 'currency': 'usd'}).json()\n"
-        "assert intent['id'] in fake.intents()\n"
+        "assert intent['id'] in fake.intents\n"
     )
     assert run_python("page", [_python(code, ("with", "fake"))], tmp_path, monkeypatch) == 1
 
