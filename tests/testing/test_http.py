@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 import threading
+import time
 
 import httpx
 import pytest
@@ -200,6 +201,45 @@ def test_the_3ds_page_asks_the_customer(fake, client, web, succeed, status):
     answer = web.get(f"{url}&succeed={succeed}")
     assert answer.headers["location"].startswith("https://example.com/back?a=b&payment_intent=pi_")
     assert fake.intents[intent.id]["status"] == status
+
+
+def test_many_threads_lose_nothing(fake):
+    """Eight clients at once over the socket; every event reaches the target twice, in any order."""
+    bodies, failures = [], []
+    fake.send_webhooks_to(
+        lambda body, header: bodies.append(body) or 200, "whsec_x", events=["payment_intent.succeeded"]
+    )
+
+    def work(number):
+        try:
+            with httpx.Client(base_url=url, headers=KEY, trust_env=False, timeout=10) as web:
+                for n in range(10):
+                    form = {
+                        **NEW,
+                        "payment_method_types[]": "card",
+                        "payment_method": "pm_card_visa",
+                        "confirm": "true",
+                    }
+                    answer = web.post(
+                        "/v1/payment_intents", data=form, headers={"Idempotency-Key": f"{number}-{n // 2}"}
+                    )
+                    assert answer.status_code == 200
+        except Exception as error:
+            failures.append(error)
+
+    with fake.serve(duplicates=True, shuffled=True) as server:
+        url = server.url
+        workers = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(20)
+        deadline = time.monotonic() + 5
+        while len(bodies) < 80 and time.monotonic() < deadline:
+            time.sleep(0.005)
+    assert failures == []
+    assert {intent["status"] for intent in fake.intents.values()} == {"succeeded"}
+    assert (len(fake.intents), len(bodies), len(set(bodies))) == (40, 80, 40)
 
 
 def test_importing_the_fake_loads_no_stripe():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 
 import pytest
 import stripe
@@ -115,13 +116,14 @@ def test_keys_mean_nothing_on_get(fake):
 
 def test_a_key_in_flight_is_refused_over_threads(post, fake):
     gate, answers = threading.Event(), []
-    fake.inject(Fault.slow(gate=gate))
+    slow = fake.inject(Fault.slow(gate=gate))
     worker = threading.Thread(target=lambda: answers.append(post()))
     worker.start()
-    for _ in range(1000):
-        second = post()
-        if second.status == 409:
-            break
+    deadline = time.monotonic() + 5
+    while not slow.hits and time.monotonic() < deadline:
+        time.sleep(0.001)
+    # It has claimed its key once it let go of the lock, which this request needs.
+    second = post()
     gate.set()
     worker.join(10)
     assert json.loads(second.body)["error"]["code"] == "idempotency_key_in_use"

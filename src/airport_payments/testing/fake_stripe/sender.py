@@ -97,18 +97,26 @@ class AutomaticDeliveries:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fake-stripe-webhooks", daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start the thread. `with` does it by itself."""
         self._api.on_event = self._wake.set
         self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread, after the delivery it is at. `with` does it by itself."""
+        self._api.on_event = lambda: None
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(WEBHOOK_TIMEOUT_SECONDS + _IDLE_SECONDS)
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._api.on_event = lambda: None
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join(WEBHOOK_TIMEOUT_SECONDS + 5)
+        self.stop()
 
     def _run(self) -> None:
         with new_client() as client:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airport_payments.testing.fake_stripe.sender import AutomaticDeliveries
 
 _IDLE_CONNECTION_SECONDS = 30.0
+_STOP_SECONDS = 10.0
 _SILENCE_SECONDS = 60.0  # how long a "read time-out" holds the connection
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -43,33 +44,51 @@ class FakeServer:
     def __init__(
         self, fake: FakeStripe, api: Api, host: str, port: int, deliveries: AutomaticDeliveries | None
     ) -> None:
-        self._server = _Server((host, port), _Handler)
-        self._server.fake, self._server.api = fake, api
+        self.url = ""
+        self._fake = fake
+        self._api = api
+        self._address = (host, port)
         self._deliveries = deliveries
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to listen. `with` does it by itself."""
+        server = _Server(self._address, _Handler)
+        server.fake, server.api = self._fake, self._api
+        host = self._address[0]
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{server.server_address[1]}"
+        self._api.page_url = self.url  # customers authenticate here
+        if self._deliveries is not None:
+            self._deliveries.start()
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="fake-stripe", daemon=True
+            target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="fake-stripe", daemon=True
         )
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self._server.server_address[1]}"
+        self._thread.start()
+        self._server = server
+
+    def stop(self) -> None:
+        """Stop listening, and wait until every connection is closed. `with` does it by itself."""
+        server, self._server = self._server, None
+        if server is None or self._thread is None:
+            return
+        if self._deliveries is not None:
+            self._deliveries.stop()
+        self._api.page_url = STRIPE_PAGES
+        server.stopping.set()
+        server.shutdown()
+        self._thread.join(_STOP_SECONDS)
+        server.hang_up()
+        server.server_close()
 
     def __enter__(self) -> Self:
-        self._server.api.page_url = self.url  # customers authenticate here
-        if self._deliveries is not None:
-            self._deliveries.__enter__()
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._deliveries is not None:
-            self._deliveries.__exit__(kind, error, trace)
-        self._server.api.page_url = STRIPE_PAGES
-        self._server.stopping.set()
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.hang_up()
-        self._server.server_close()
+        self.stop()
 
 
 class _Server(ThreadingHTTPServer):
@@ -125,8 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_DELETE = do_PUT = do_PATCH = do_GET  # noqa: N815
 
     def do_OPTIONS(self) -> None:
-        """Allow browsers to ask."""
-        self._send(FakeResponse(204, {}, b""))
+        """Allow browsers to ask, whatever headers they want to send."""
+        wanted = self.headers.get("Access-Control-Request-Headers")
+        self._send(FakeResponse(204, {"Access-Control-Allow-Headers": wanted} if wanted else {}, b""))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep quiet."""
@@ -170,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: FakeResponse) -> None:
         self.send_response(answer.status)
-        for name, value in {**answer.headers, **_CORS}.items():
+        for name, value in {**_CORS, **answer.headers}.items():
             self.send_header(name, value)
         if answer.status != 204:
             self.send_header("Content-Length", str(len(answer.body)))
