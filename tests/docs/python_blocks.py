@@ -119,20 +119,11 @@ class PythonBlocks:
         """Tests in the docs are run by pytest, after the blocks that stand before them."""
         path = Path.cwd() / "test_in_docs.py"
         path.write_text("\n".join([*self.sources, block.text]))
-        # A run of its own: not a worker of this one, and with no settings of this repository.
+        # A run of its own: not a worker of this one, with no settings of this repository and few plugins.
         mine = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-c",
-            os.devnull,
-            "--rootdir=.",
-            path.name,
-        ]
+        mine["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        options = ["-q", "-p", "no:cacheprovider", "-p", "anyio.pytest_plugin", "-c", os.devnull, "--rootdir=."]
+        command = [sys.executable, "-m", "pytest", *options, path.name]
         done = subprocess.run(command, env=mine, capture_output=True, text=True, timeout=BLOCK_LIMIT_S, check=False)
         assert done.returncode == 0, f"{block.where}\n{done.stdout}{done.stderr}"
         assert re.search(r"\d+ passed", done.stdout), f"{block.where} ran no test"
