@@ -1,0 +1,19 @@
+"""Fixtures of the contract's tests: each runs on both example apps."""
+
+import pytest
+
+from .harness import KINDS, open_shop
+
+
+@pytest.fixture(params=KINDS)
+def shop(request, tmp_path):
+    """An example app of this test's own."""
+    with open_shop(request.param, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def shared(request, tmp_path_factory):
+    """An example app for tests that change nothing: one for all of a file."""
+    with open_shop(request.param, tmp_path_factory.mktemp("shop")) as opened:
+        yield opened

@@ -1,0 +1,450 @@
+"""Drives both example apps in process, over one interface: the module as it ships, a fake Stripe, a SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import importlib.util
+import inspect
+import itertools
+import json
+import logging
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+import werkzeug.test
+
+from airport_payments import AsyncPaymentGateway, Booking, BookingStatus, Money, PaymentGateway
+from airport_payments.stripe_api import results
+from airport_payments.testing import FakeStripe
+from airport_payments.testing.fake_stripe import sign
+
+KINDS = ("fastapi", "flask")
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+API_KEY = "sk_test_CANARYapikey000"
+WEBHOOK_SECRET = "whsec_CANARYwebhook0000000000000000"
+JWT_SECRET = "CANARY-jwt-secret-of-64-bytes-or-more-so-that-it-will-do-for-HS512"
+# What no output may show, client secrets besides.
+CANARIES = (API_KEY, WEBHOOK_SECRET, JWT_SECRET, "CANARY")
+
+CREATE = "/payment/create-payment-intent"
+CONFIRM = "/payment/confirm-payment"
+STATUS = "/payment/status/"
+WEBHOOK = "/payment/webhook"
+
+_numbers = itertools.count()
+_RealClient, _RealAsyncClient = httpx.Client, httpx.AsyncClient
+
+Headers = Iterable[tuple[str, str | bytes]]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an app answered."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def header(self, name: str) -> str | None:
+        """The one value of a header, None without it."""
+        values = [value for key, value in self.headers if key.lower() == name]
+        assert len(values) <= 1, f"{name} came {len(values)} times"
+        return values[0] if values else None
+
+
+def bearer(token: str | bytes) -> tuple[str, str | bytes]:
+    return ("Authorization", b"Bearer " + token if isinstance(token, bytes) else f"Bearer {token}")
+
+
+def token(sub: object = "alice", *, secret: str = JWT_SECRET, algorithm: str = "HS256", **claims) -> str:
+    """A JWT as the login would issue it. A claim of None is left out."""
+    whole = {"sub": sub, "exp": int(time.time()) + 600, **claims}
+    return jwt.encode({name: value for name, value in whole.items() if value is not None}, secret, algorithm=algorithm)
+
+
+# ---- the two frameworks ----
+
+
+class InFastApi:
+    """The FastAPI example behind httpx's ASGI transport, its lifespan included, in one event loop."""
+
+    def __init__(self, module) -> None:
+        self.module = module
+        self._runner = asyncio.Runner()
+        self._lifespan = module.app.router.lifespan_context(module.app)
+        self.run(self._lifespan.__aenter__())
+        transport = httpx.ASGITransport(module.app, raise_app_exceptions=False)
+        self._client = _RealAsyncClient(transport=transport, base_url="http://shop.test")
+
+    def run(self, value):
+        """Wait for what the async example hands out."""
+        return self._runner.run(value) if inspect.iscoroutine(value) else value
+
+    def send(self, method: str, path: str, headers: Headers, body: bytes | Iterable[bytes]) -> Reply:
+        content = body if isinstance(body, bytes) else _pieces(body)
+        given = [(name.encode(), _raw(value)) for name, value in headers]
+        answer = self.run(self._client.request(method, path, headers=given, content=content))
+        return Reply(answer.status_code, answer.headers.multi_items(), answer.content)
+
+    def close(self) -> None:
+        self.run(self._client.aclose())
+        self.run(self._lifespan.__aexit__(None, None, None))
+        self._runner.close()
+
+
+class InFlask:
+    """The Flask example behind werkzeug's WSGI client."""
+
+    def __init__(self, module, at_exit: list) -> None:
+        self.module = module
+        self._at_exit = at_exit
+        self._client = werkzeug.test.Client(module.app)
+
+    def run(self, value):
+        return value
+
+    def send(self, method: str, path: str, headers: Headers, body: bytes | Iterable[bytes]) -> Reply:
+        given = [(name, _raw(value).decode("latin-1")) for name, value in headers]
+        if isinstance(body, bytes):
+            how = {"data": body}
+        else:
+            # As gunicorn hands over a body of unknown length.
+            length = next((value for name, value in given if name.lower() == "content-length"), "")
+            stream = {"wsgi.input": _Stream(iter(body)), "wsgi.input_terminated": True, "CONTENT_LENGTH": length}
+            how = {"environ_overrides": stream}
+        answer = self._client.open(path, method=method, headers=given, **how)
+        reply = Reply(answer.status_code, list(answer.headers.items()), answer.get_data())
+        answer.close()
+        return reply
+
+    def close(self) -> None:
+        for end in self._at_exit:
+            end()
+
+
+async def _pieces(body: Iterable[bytes]):
+    for piece in body:
+        yield piece
+
+
+def _raw(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("latin-1")
+
+
+class _Stream:
+    """`wsgi.input` over pieces: a read gives what has come so far, at most so many bytes."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._rest) < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            self._rest += piece
+        size = len(self._rest) if size < 0 else size
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
+    def readline(self, size: int = -1) -> bytes:
+        raise AssertionError("nobody reads a body by lines")
+
+
+# ---- a whole shop ----
+
+
+class Log(logging.Handler):
+    """Every line that anything logs, at DEBUG, as it would be printed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+    def of(self, level: str) -> list[str]:
+        """Lines of the library's own, of one level."""
+        return [line for line in self.lines if line.startswith(f"{level} airport_payments ")]
+
+
+@dataclass
+class Shop:
+    """One example app with everything around it."""
+
+    kind: str
+    app: InFastApi | InFlask
+    fake: FakeStripe
+    database: Path
+    log: Log
+    replies: list[tuple[str, Reply]] = field(default_factory=list)
+
+    # ---- requests ----
+
+    def send(self, method: str, path: str, headers: Headers = (), body: bytes | Iterable[bytes] = b"") -> Reply:
+        reply = self.app.send(method, path, headers, body)
+        self.replies.append((path, reply))
+        return reply
+
+    def post(self, path: str, document: object, *headers: tuple[str, str | bytes], owner: str = "alice") -> Reply:
+        """Post JSON as a customer; a body in bytes is sent as it is."""
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return self.send("POST", path, [bearer(token(owner)), *headers], body)
+
+    def get(self, path: str, *, owner: str = "alice") -> Reply:
+        return self.send("GET", path, [bearer(token(owner))])
+
+    def create(self, booking_id: str, *headers, owner: str = "alice", **changes) -> Reply:
+        asked = {"bookingId": booking_id, "amount": 450.99, "currency": "USD", **changes}
+        return self.post(CREATE, asked, *headers, owner=owner)
+
+    def confirm(self, booking_id: str, intent_id: str, *, owner: str = "alice") -> Reply:
+        return self.post(CONFIRM, {"bookingId": booking_id, "paymentIntentId": intent_id}, owner=owner)
+
+    def status(self, booking_id: str, *, owner: str = "alice") -> Reply:
+        return self.get(STATUS + booking_id, owner=owner)
+
+    def webhook(self, body: bytes | Iterable[bytes], *signatures: str | bytes) -> Reply:
+        return self.send("POST", WEBHOOK, [("Stripe-Signature", value) for value in signatures], body)
+
+    def event(self, event: object, *, secret: str = WEBHOOK_SECRET, ahead_s: int = 0) -> Reply:
+        """Post an event, or any body, signed as Stripe signs it."""
+        body = event if isinstance(event, bytes) else json.dumps(event).encode()
+        return self.webhook(body, sign(body, secret, int(time.time()) + ahead_s))
+
+    # ---- what is there to begin with ----
+
+    def book(self, booking_id: str, price: Money | None = None, *, owner: str = "alice", **fields) -> str:
+        """Add a booking of 450.99 USD, as the team's own code would."""
+        booking = Booking(booking_id, owner, price or Money(45099, "usd"), **fields)
+        assert self.run(self.bookings.add_booking(booking))
+        return booking_id
+
+    def opened(self, booking_id: str) -> str:
+        """Book, ask for a PaymentIntent, and return its id."""
+        return self.create(self.book(booking_id)).json["data"]["paymentIntentId"]
+
+    def last_event(self, event_type: str) -> dict:
+        """The last event of a type that Stripe made."""
+        return [event for event in self.fake.events.values() if event["type"] == event_type][-1]
+
+    # ---- inside ----
+
+    @property
+    def bookings(self):
+        return self.app.module.bookings
+
+    @property
+    def gateway(self):
+        return self.app.module.gateway
+
+    def run(self, value):
+        return self.app.run(value)
+
+    def tick(self):
+        """What the background worker does every second; in these tests it works when asked."""
+        return self.run(self.gateway.tick())
+
+    def set_status(self, booking_id: str, status: BookingStatus) -> None:
+        assert self.run(self.bookings.set_booking_status(booking_id, status))
+
+    def set_price(self, booking_id: str, price: Money) -> None:
+        assert self.run(self.bookings.set_booking_price(booking_id, price))
+
+    def sql(self, statement: str, *values: object) -> list[tuple]:
+        connection = sqlite3.connect(self.database, isolation_level=None)
+        try:
+            return connection.execute(statement, values).fetchall()
+        finally:
+            connection.close()
+
+    def rows(self) -> list[str]:
+        """All that is in the database."""
+        connection = sqlite3.connect(self.database)
+        try:
+            return list(connection.iterdump())
+        finally:
+            connection.close()
+
+    @contextmanager
+    def unwritten(self):
+        """Nothing may be written to the database, and nothing sent to Stripe but questions."""
+        rows, sent = self.rows(), self._sent()
+        yield
+        assert self.rows() == rows, "something was written"
+        assert self._sent() == sent, "something was sent to Stripe"
+
+    def _sent(self) -> int:
+        return sum(request.method != "GET" for request in self.fake.requests)
+
+    def check_secrets(self) -> None:
+        """No secret in any answer, but a client secret where the contract puts it; and none in any line of the log."""
+        secrets = [intent["client_secret"] for intent in self.fake.intents.values()]
+        for path, reply in self.replies:
+            body = reply.body.decode()
+            with suppress(ValueError, KeyError, TypeError):
+                if path in {CREATE, CONFIRM}:
+                    given = json.loads(body)["data"]["clientSecret"]
+                    body = body.replace(f'"clientSecret":"{given}"', "", 1)
+            shown = f"{body}{reply.headers}"
+            assert not [secret for secret in (*CANARIES, *secrets) if secret in shown], f"{path} shows a secret"
+        for line in self.log.lines:
+            assert not [secret for secret in (*CANARIES, *secrets) if secret in line], f"logged: {line}"
+
+
+def environment(database: Path, **changes: str | None) -> dict[str, str | None]:
+    """The variables that the apps read. None: not set."""
+    return {
+        "STRIPE_SECRET_KEY": API_KEY,
+        "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_page0000",
+        "STRIPE_API_BASE": "http://127.0.0.1:9",
+        # Another writer is waited for as long as this, in seconds: these tests have none that goes away.
+        "DATABASE_URL": f"sqlite:///{database}?timeout=0.05",
+        "JWT_SECRET": JWT_SECRET,
+        "AIRPORT_PAYMENTS_NAMESPACE": None,
+        **changes,
+    }
+
+
+def load(kind: str):
+    """Run an example's module afresh: it reads the environment while it is imported."""
+    name = f"examples.{kind}_app.app_{next(_numbers)}"
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{kind}_app" / "app.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[name]
+    return module
+
+
+async def _no_work_async(self, stop, every_s=1.0):
+    """Stands for the background worker, so that nothing happens between two lines of a test."""
+
+
+def _no_work(self, stop, every_s=1.0):
+    """Stands for the background worker, so that nothing happens between two lines of a test."""
+
+
+def _reaching(client: type, transport: object) -> type:
+    """A kind of httpx client that reaches only the fake."""
+    return type(
+        client.__name__,
+        (client,),
+        {"__init__": lambda self, **given: client.__init__(self, transport=transport, **given)},
+    )
+
+
+@contextmanager
+def open_shop(kind: str, folder: Path, **changes: str | None):
+    """Start an example app on a new database and a new fake Stripe, and check its secrets in the end."""
+    fake = FakeStripe(api_key=API_KEY)
+    database = folder / f"{kind}-{next(_numbers)}.db"
+    at_exit: list = []
+    log = Log()
+    root = logging.getLogger()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(database, **changes).items():
+            patch.setenv(name, value) if value is not None else patch.delenv(name, raising=False)
+        patch.setattr(atexit, "register", lambda end: at_exit.append(end) or end)
+        patch.setattr(AsyncPaymentGateway, "work", _no_work_async)
+        patch.setattr(PaymentGateway, "work", _no_work)
+        patch.setattr(results, "BACKOFF_FIRST_S", 0.0)
+        patch.setattr(httpx, "Client", _reaching(_RealClient, fake.transport()))
+        patch.setattr(httpx, "AsyncClient", _reaching(_RealAsyncClient, fake.async_transport()))
+        patch.setattr(root, "level", logging.DEBUG)
+        root.addHandler(log)
+        module = load(kind)
+        app = InFastApi(module) if kind == "fastapi" else InFlask(module, at_exit)
+        shop = Shop(kind, app, fake, database, log)
+        fake.send_webhooks_to(lambda body, header: shop.webhook(body, header).status, WEBHOOK_SECRET)
+        try:
+            yield shop
+            shop.check_secrets()
+        finally:
+            app.close()
+            root.removeHandler(log)
+
+
+# ---- what answers look like ----
+
+
+def check_headers(reply: Reply) -> None:
+    """Every answer is JSON that nobody may cache."""
+    assert reply.header("content-type") == "application/json"
+    assert reply.header("cache-control") == "no-store"
+    assert reply.header("content-length") in {None, str(len(reply.body))}
+
+
+def ok(reply: Reply, data: object, status: int = 200, *, success: bool = True) -> None:
+    """The whole of an answer that is no error."""
+    check_headers(reply)
+    assert (reply.status, reply.json) == (status, {"success": success, "data": data})
+
+
+def refused(reply: Reply, status: int, code: str, message: str | None = None, **more: object) -> None:
+    """The whole of an error: status, envelope and headers, and nothing more."""
+    check_headers(reply)
+    message = MESSAGES[code] if message is None else message
+    data = {"error_code": code, "error_message": message, **more}
+    assert (reply.status, reply.json) == (status, {"success": False, "message": message, "data": data})
+    assert reply.header("www-authenticate") == ("Bearer" if status == 401 else None)
+    assert reply.header("retry-after") == (RETRY_AFTER[code] if status == 503 else None)
+    assert (reply.header("allow") is not None) == (status == 405)
+
+
+def invalid(reply: Reply, *fields: str) -> None:
+    """An `invalid_request`, for these fields."""
+    errors = reply.json["data"].get("errors")
+    refused(reply, 400, "invalid_request", errors=errors)
+    assert [error["field"] for error in errors] == list(fields)
+    for error in errors:
+        assert set(error) == {"field", "reason"}
+        assert isinstance(error["reason"], str)
+        assert 0 < len(error["reason"]) < 200
+
+
+RETRY_AFTER = {"stripe_unavailable": "5", "storage_unavailable": "5", "busy": "1"}
+# What customers read. A changed word is a change of the contract.
+MESSAGES = {
+    "invalid_request": "The request is not valid.",
+    "invalid_signature": "The webhook signature is not valid.",
+    "amount_too_small": "The amount is below the minimum for this currency.",
+    "amount_too_large": "The amount is above the maximum for this currency.",
+    "unauthorized": "Authentication is required.",
+    "booking_not_found": "There is no such booking.",
+    "not_found": "There is nothing at this address.",
+    "method_not_allowed": "This address does not take that method.",
+    "booking_already_paid": "This booking is already paid.",
+    "booking_not_payable": "This booking cannot be paid.",
+    "payment_in_review": "A payment for this booking is being reviewed.",
+    "amount_mismatch": "The amount is not the price of this booking.",
+    "currency_mismatch": "The currency is not the one of this booking.",
+    "payment_intent_mismatch": "This payment does not belong to this booking.",
+    "payload_too_large": "The request body is too large.",
+    "idempotency_key_reused": "This Idempotency-Key was used with another request.",
+    "stripe_unavailable": "The payment service does not answer. Please try again.",
+    "storage_unavailable": "The service is not available. Please try again.",
+    "busy": "The booking is busy. Please try again.",
+    "misconfigured": "The payment service is not set up correctly.",
+    "internal_error": "Something went wrong on our side.",
+}
