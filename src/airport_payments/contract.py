@@ -81,7 +81,12 @@ def idempotency_key(headers: Headers) -> str | None:
     if not values:
         return None
     key = values[0].strip()
-    return key[1:-1] if len(key) >= 2 and key[0] == key[-1] == '"' else key
+    quoted = len(key) >= 2 and key[0] == key[-1] == '"'
+    key = key[1:-1] if quoted else key
+    # WSGI and proxies join two headers with a comma: that must not pass for one key.
+    if '"' in key or ("," in key and not quoted):
+        raise InvalidRequest(FieldError("Idempotency-Key", "given twice, or quoted wrongly"))
+    return key
 
 
 def signature(headers: Headers) -> str | None:
