@@ -19,11 +19,9 @@ from airport_payments import (
     ConfigurationError,
     Unauthorized,
 )
-from airport_payments.contract import Response, answer, booking_data, money, parse
+from airport_payments.contract import Response, answer, booking_data, error_answer, money, parse
 from airport_payments.contract_models import Body, json_number
-
-# What may come under /payment: the library answers 405 with the contract's envelope where a method does not fit.
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+from airport_payments.core.errors import InternalError, InvalidRequest, MethodNotAllowed, NoSuchEndpoint
 
 
 class NewBooking(Body):
@@ -45,7 +43,7 @@ class Tokens:
         """Return the customer's id. Raises `Unauthorized` for a token that is not good."""
         try:
             claims = jwt.decode(token, self._secret, algorithms=["HS256"], options={"require": ["sub", "exp"]})
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, OverflowError):  # OverflowError: an `exp` of 1e999
             raise Unauthorized from None
         customer = claims["sub"]
         if not isinstance(customer, str) or not 0 < len(customer) <= 255:
@@ -96,6 +94,17 @@ def shown(booking: Booking) -> Response:
 def page_settings() -> Response:
     """Answer what a page needs to know before it loads Stripe.js."""
     return answer(200, {"success": True, "data": {"publishableKey": os.environ.get("STRIPE_PUBLISHABLE_KEY", "")}})
+
+
+def refused(status: int, allow: str) -> Response:
+    """Answer a request that the framework refused: nothing is served there, or not to this method."""
+    if status == 404:
+        return error_answer(NoSuchEndpoint())
+    if status == 405:
+        return error_answer(MethodNotAllowed(allow))
+    if status < 500:
+        return error_answer(InvalidRequest())
+    return error_answer(InternalError())
 
 
 def health(*, up: bool) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
 from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.exceptions import HTTPException
 
 from airport_payments import AsyncPaymentEndpoints, AsyncPaymentGateway, StripeSettings
 from airport_payments import contract_models as models
@@ -37,13 +38,14 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     await engine.dispose()
 
 
-app = FastAPI(title="Airport payments", lifespan=lifespan)
+app = FastAPI(title="Airport payments", lifespan=lifespan, redirect_slashes=False)
 
 
 async def pay(request: Request) -> Response:
     """Hand a request over, and send back what comes."""
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-    result = await endpoints.handle(request.method, request.url.path, headers, request.stream())
+    # Not `request.url`: that cannot be read where the query is not UTF-8.
+    result = await endpoints.handle(request.method, request.scope["path"], headers, request.stream())
     return Response(result.body, result.status, dict(result.headers))
 
 
@@ -64,7 +66,11 @@ route(models.CREATE_PATH, "POST", models.PaymentIntentAnswer, models.CreatePayme
 route(models.CONFIRM_PATH, "POST", models.CompletedAnswer | models.NotCompletedAnswer, models.ConfirmPaymentRequest)
 route(models.STATUS_PREFIX + "{booking_id}", "GET", models.StatusAnswer)
 route(models.WEBHOOK_PATH, "POST", models.WebhookAnswer)
-# Whatever else comes under /payment gets the contract's envelope too.
-for other in ("/payment", "/payment/{rest:path}"):
-    app.add_route(other, pay, airport.METHODS, include_in_schema=False)
 app.include_router(stand_in(bookings, gateway, tokens))
+
+
+@app.exception_handler(HTTPException)
+async def refuse(_: Request, error: HTTPException) -> Response:
+    """Answer what no route takes in the contract's envelope."""
+    result = airport.refused(error.status_code, (error.headers or {}).get("Allow", ""))
+    return Response(result.body, result.status, dict(result.headers))

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from flask import Flask, Response, request
 from sqlalchemy import create_engine
+from werkzeug.exceptions import HTTPException
 
 from airport_payments import PaymentEndpoints, PaymentGateway, StripeSettings
+from airport_payments import contract_models as models
 from airport_payments.storage.sqlalchemy import SqlAlchemyBookingRepository
 
 from .. import airport
@@ -16,12 +18,13 @@ from .standin import stand_in
 CHUNK_BYTES = 16 * 1024
 
 tokens = airport.Tokens()
-bookings = SqlAlchemyBookingRepository(create_engine(airport.database_url()))
+engine = create_engine(airport.database_url())
+bookings = SqlAlchemyBookingRepository(engine)
 gateway = PaymentGateway(bookings, StripeSettings.from_env())
 endpoints = PaymentEndpoints(gateway, tokens.customer)
 
 app = Flask(__name__)
-app.url_map.strict_slashes = False
+app.url_map.merge_slashes = False  # a redirect would lose a webhook
 app.register_blueprint(stand_in(bookings, gateway, tokens))
 bookings.create_tables()
 
@@ -32,11 +35,21 @@ def body() -> Iterator[bytes]:
         yield chunk
 
 
-@app.route("/payment", defaults={"_": ""}, methods=airport.METHODS)
-@app.route("/payment/<path:_>", methods=airport.METHODS)
-def pay(_: str) -> Response:
+@app.route(models.CREATE_PATH, methods=["POST"], provide_automatic_options=False)
+@app.route(models.CONFIRM_PATH, methods=["POST"], provide_automatic_options=False)
+@app.route(models.WEBHOOK_PATH, methods=["POST"], provide_automatic_options=False)
+@app.route(models.STATUS_PREFIX + "<_booking_id>", provide_automatic_options=False)
+def pay(_booking_id: str = "") -> Response:
     """Hand a request over, and send back what comes."""
     result = endpoints.handle(request.method, request.path, request.headers.items(), body())
+    return Response(result.body, result.status, list(result.headers))
+
+
+@app.errorhandler(HTTPException)
+def refuse(error: HTTPException) -> Response:
+    """Answer what no route takes in the contract's envelope."""
+    allow = getattr(error, "valid_methods", None) or ()
+    result = airport.refused(error.code or 500, ", ".join(sorted(allow)))
     return Response(result.body, result.status, list(result.headers))
 
 
@@ -51,6 +64,7 @@ def work_in_background() -> None:
         gateway.wake()
         worker.join(timeout=10)
         gateway.close()
+        engine.dispose()
 
     worker.start()
 
