@@ -25,6 +25,8 @@ from airport_payments.core.facts import (
     IntentSeen,
     IntentView,
     PortReply,
+    RefusalKind,
+    Refused,
     TimePassed,
     Unanswered,
 )
@@ -43,6 +45,7 @@ from airport_payments.loop import (
     new_attempt_id,
     pause_s,
     refuse_constants,
+    refused_fetch,
     request_of,
     unreadable,
     utc_now,
@@ -183,6 +186,7 @@ class PaymentGateway:
         Raises:
             InvalidSignature: answer 400. Nothing was written.
             StorageUnavailable, StripeUnavailable, Busy: answer 503; Stripe sends the event again.
+            Misconfigured: answer 500; Stripe sends the event again.
         """
         settings = self._settings
         now = self._clock().timestamp()
@@ -234,6 +238,8 @@ class PaymentGateway:
             if reply.key_spent:
                 raise unreadable(event.id, None)
             raise StripeUnavailable(reply.reason)
+        if isinstance(reply, Refused) and reply.kind is not RefusalKind.MISSING:
+            raise refused_fetch(event.id, reply)
         return None
 
     def _apply(self, booking_id: str, fact: IntentObserved) -> EventOutcome:

@@ -24,6 +24,8 @@ from airport_payments.core.facts import (
     IntentSeen,
     IntentView,
     PortReply,
+    RefusalKind,
+    Refused,
     TimePassed,
     Unanswered,
 )
@@ -42,6 +44,7 @@ from airport_payments.loop import (
     new_attempt_id,
     pause_s,
     refuse_constants,
+    refused_fetch,
     request_of,
     unreadable,
     utc_now,
@@ -182,6 +185,7 @@ class AsyncPaymentGateway:
         Raises:
             InvalidSignature: answer 400. Nothing was written.
             StorageUnavailable, StripeUnavailable, Busy: answer 503; Stripe sends the event again.
+            Misconfigured: answer 500; Stripe sends the event again.
         """
         settings = self._settings
         now = self._clock().timestamp()
@@ -233,6 +237,8 @@ class AsyncPaymentGateway:
             if reply.key_spent:
                 raise unreadable(event.id, None)
             raise StripeUnavailable(reply.reason)
+        if isinstance(reply, Refused) and reply.kind is not RefusalKind.MISSING:
+            raise refused_fetch(event.id, reply)
         return None
 
     async def _apply(self, booking_id: str, fact: IntentObserved) -> EventOutcome:

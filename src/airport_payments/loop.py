@@ -19,7 +19,7 @@ from airport_payments.core.errors import (
     Misconfigured,
     PaymentsError,
 )
-from airport_payments.core.facts import IntentView, PaymentRequested
+from airport_payments.core.facts import IntentView, PaymentRequested, Refused
 from airport_payments.core.ids import check_idempotency_key
 from airport_payments.core.model import IntentStatus, RequestKey
 from airport_payments.core.money import Money
@@ -122,6 +122,11 @@ def unreadable(event_id: str, seen: IntentView | None) -> InternalError:
     """Return the error for an event whose object even Stripe's present version does not let us read."""
     what = "its object cannot be read" if seen is None else "its object cannot be placed"
     return InternalError(f"event {event_id:.64}: {what}; is this version of airport-payments too old?")
+
+
+def refused_fetch(event_id: str, refused: Refused) -> Misconfigured:
+    """Return the error for an event whose object Stripe does not let us see: it is sent again once that is mended."""
+    return Misconfigured(f"event {event_id:.64}: Stripe refuses to show its object ({refused.reason})")
 
 
 class Handlers(Generic[Handler]):
