@@ -52,8 +52,8 @@ fmt: $(READY) ## format the code, and repair what ruff can repair
 demo: $(READY) ## run the example with a fake Stripe: no account needed
 	@$(BIN)/airport-payments demo $(ARGS)
 
-bench: $(READY) ## measure
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: $(READY) ## print the figures of the docs, measured here and now
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 requirements: $(READY) ## pin the newest tools again; needs uv
 	@env -u UV_INDEX_URL -u UV_DEFAULT_INDEX uv pip compile pyproject.toml --extra test --extra check --extra build \
