@@ -119,3 +119,18 @@ def test_charges_are_listed_by_intent_failures_too(fake, client):
     charges = client.charges.list({"payment_intent": intent.id}).data
     assert [charge.status for charge in charges] == ["succeeded", "failed"]
     assert client.charges.update(charges[0].id, {"metadata": {"a": "b"}}).metadata["a"] == "b"
+
+
+def test_a_refused_expansion_has_no_effect(fake, client):
+    with pytest.raises(stripe.InvalidRequestError):
+        client.payment_intents.create({"amount": 100, "currency": "usd", "expand": ["colour"]})
+    assert not fake.intents
+
+
+def test_every_list_knows_what_it_lists():
+    from airport_payments.testing.fake_stripe.routes import ROUTES
+
+    listing = {route.endpoint: route.kind for route in ROUTES if route.listing}
+    assert listing["GET /v1/payment_intents/search"] == "payment_intent"
+    assert listing["GET /v1/customers/{customer}/payment_methods"] == "payment_method"
+    assert len(listing) == 11

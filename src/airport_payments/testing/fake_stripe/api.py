@@ -31,6 +31,7 @@ from airport_payments.testing.fake_stripe.constants import (
     STRIPE_PAGES,
 )
 from airport_payments.testing.fake_stripe.errors import StripeRefusal
+from airport_payments.testing.fake_stripe.expand import check as check_expansions
 from airport_payments.testing.fake_stripe.expand import expanded
 from airport_payments.testing.fake_stripe.faults import (
     FakeConnectionLostError,
@@ -285,6 +286,7 @@ class Api:
             )
         params = checked(route.endpoint, exchange.params, from_browser=exchange.publishable)
         expand = params.pop("expand", [])
+        check_expansions(route.kind, expand, listing=route.listing)
         answer = route.operation(self.call(books, exchange), unquote(object_id), params)
         if exchange.publishable:
             answer = routes.for_browser(answer)

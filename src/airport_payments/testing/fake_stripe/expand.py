@@ -35,49 +35,68 @@ _BY_PREFIX: Final = {
     "pi": "payment_intent", "ch": "charge", "re": "refund", "du": "dispute", "cus": "customer",
     "pm": "payment_method", "txn": "balance_transaction",
 }  # fmt: skip
-# Objects that only appear when asked for: a charge's list of refunds.
-_INCLUDABLE: Final = frozenset({("charge", "refunds"), ("customer", "tax"), ("customer", "sources")})
+# Lists that only appear when asked for, and of what they are.
+_INCLUDABLE: Final = {("charge", "refunds"): "refund"}
 
 
-def expanded(books: Books, answer: Obj, paths: list[str]) -> Obj:
-    """Return a copy of the answer in which the named ids are objects.
+def check(kind: str, paths: list[str], *, listing: bool) -> None:
+    """Refuse paths that lead nowhere, before anything is executed.
+
+    Args:
+        kind: The kind of the answer, or of its items.
+        paths: As given in `expand[]`.
+        listing: Whether the answer is a list.
 
     Raises:
         StripeRefusal: If a path is not expandable, or too deep.
     """
-    result: Obj = clone(answer)
     for path in paths:
         parts = path.split(".")
-        levels = [part for part in parts if part != "data"]
-        if len(levels) > MAX_EXPAND_DEPTH:
+        if len([part for part in parts if part != "data"]) > MAX_EXPAND_DEPTH:
             raise invalid_request(
                 f"You cannot expand more than {MAX_EXPAND_DEPTH} levels of a property. Property: {path}",
                 param="expand",
             )
-        _expand(books, result, parts, path)
+        _walk(kind, parts, listing=listing)
+
+
+def _walk(kind: str, parts: list[str], *, listing: bool) -> None:
+    for name in parts:
+        if listing and name == "data":
+            listing = False
+        elif not listing and (kind, name) in _INCLUDABLE:
+            kind, listing = _INCLUDABLE[kind, name], True
+        elif not listing and name in _EXPANDABLE.get(kind, {}):
+            kind = _EXPANDABLE[kind][name]
+        else:
+            raise invalid_request(
+                f"This property cannot be expanded ({name}). You may want to try expanding its parent property.",
+                param="expand",
+            )
+
+
+def expanded(books: Books, answer: Obj, paths: list[str]) -> Obj:
+    """Return a copy of the answer in which the named ids are objects. The paths were checked."""
+    result: Obj = clone(answer)
+    for path in paths:
+        _expand(books, result, path.split("."))
     return result
 
 
-def _expand(books: Books, obj: Any, parts: list[str], path: str) -> None:  # noqa: ANN401
+def _expand(books: Books, obj: Any, parts: list[str]) -> None:  # noqa: ANN401
     if not parts or not isinstance(obj, dict):
         return
     here = cast("Obj", obj)
     name, rest = parts[0], parts[1:]
-    if name == "data" and isinstance(here.get("data"), list):
+    if name == "data":
         for item in here["data"]:
-            _expand(books, item, rest, path)
+            _expand(books, item, rest)
         return
-    kind = here.get("object", "")
-    if (kind, name) in _INCLUDABLE:
-        _include(books, here, name)
-    elif name not in _EXPANDABLE.get(kind, {}):
-        raise invalid_request(
-            f"This property cannot be expanded ({name}). You may want to try expanding its parent property.",
-            param="expand",
-        )
+    if (here.get("object", ""), name) in _INCLUDABLE:
+        here[name] = _refunds_of(books, here["id"])
     elif isinstance(here.get(name), str):
         here[name] = _found(books, here[name])
-    _expand(books, here.get(name), rest, path)
+    _expand(books, here.get(name), rest)
 
 
 def _found(books: Books, object_id: str) -> Any:  # noqa: ANN401
@@ -86,9 +105,7 @@ def _found(books: Books, object_id: str) -> Any:  # noqa: ANN401
     return object_id if found is None else clone(found)
 
 
-def _include(books: Books, obj: Obj, name: str) -> None:
-    if name != "refunds":
-        return
-    data = [clone(refund) for refund in reversed(books.objects["refund"].values()) if refund["charge"] == obj["id"]]
-    url = f"/v1/charges/{obj['id']}/refunds"
-    obj["refunds"] = {"object": "list", "data": data[:10], "has_more": len(data) > 10, "url": url}
+def _refunds_of(books: Books, charge_id: str) -> Obj:
+    data = [clone(refund) for refund in reversed(books.objects["refund"].values()) if refund["charge"] == charge_id]
+    # "The 10 most recent refunds" (docs.stripe.com/api/refunds/list).
+    return {"object": "list", "data": data[:10], "has_more": len(data) > 10, "url": f"/v1/charges/{charge_id}/refunds"}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airport_payments.testing.fake_stripe import charges, intents, lists, payment_methods, refunds, webhooks
+from airport_payments.testing.fake_stripe.books import KINDS
 from airport_payments.testing.fake_stripe.errors import invalid_request, no_such, unknown_url
 from airport_payments.testing.fake_stripe.json_types import changed_attributes, clone
 from airport_payments.testing.fake_stripe.validation import merged_metadata
@@ -37,13 +38,17 @@ class Route:
         endpoint: As in the request table.
         pattern: Matches the path, with the id as its group.
         operation: What to do.
+        kind: The kind of object that it answers with, or lists.
+        listing: Whether it answers with a list.
         for_browsers: Whether a publishable key may do it.
     """
 
     endpoint: str
     pattern: re.Pattern[str]
     operation: Operation
-    for_browsers: bool = False
+    kind: str
+    listing: bool
+    for_browsers: bool
 
     @property
     def method(self) -> str:
@@ -199,7 +204,15 @@ _FOR_BROWSERS: Final = frozenset({f"GET {_INTENT}", f"POST {_INTENT}/confirm", "
 def _route(key: str, operation: Operation) -> Route:
     method, path = key.split(" ")
     pattern = re.compile("/v1/" + re.sub(r"\{\w+\}", "([^/]+)", path))
-    return Route(f"{method} /v1/{path}", pattern, operation, key in _FOR_BROWSERS)
+    collections = [part for part in path.split("/") if part.removesuffix("s") in KINDS]
+    return Route(
+        endpoint=f"{method} /v1/{path}",
+        pattern=pattern,
+        operation=operation,
+        kind=collections[-1].removesuffix("s") if collections else "account",
+        listing=method == "GET" and path.endswith(("s", "/search")),
+        for_browsers=key in _FOR_BROWSERS,
+    )
 
 
 ROUTES: Final = tuple(_route(key, operation) for key, operation in _OPERATIONS.items())

@@ -59,7 +59,9 @@ def sign(body: bytes, secret: str, timestamp: int) -> str:
 
 def rendered(event: Obj, endpoint: Obj) -> bytes:
     """Write an event as Stripe sends it: indented by two spaces, in the endpoint's API version."""
-    shown = {**event, "api_version": endpoint["api_version"] or event["api_version"]}
+    version = endpoint["api_version"] or event["api_version"]
+    # While an event is delivered at least this delivery is pending; so a duplicate has the same bytes.
+    shown = {**event, "api_version": version, "pending_webhooks": max(1, event["pending_webhooks"])}
     return json.dumps(shown, indent=2, ensure_ascii=False).encode()
 
 
