@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
+# CI gets pytest's full closing line. Should a test hang, its stack is printed after five minutes.
+PYTEST := $(BIN)/python -m pytest $(if $(CI),,-q) -n $(WORKERS) --dist loadgroup -o faulthandler_timeout=300
 
 # Nothing here asks a server whether there is a newer version of something.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
