@@ -55,8 +55,8 @@ class ApiResult:
 
     @property
     def down(self) -> bool:
-        """Whether this speaks for a Stripe, or a network, that is down."""
-        return self.sent and (self.status is None or self.status >= 500)
+        """Whether this speaks for a Stripe, or a network, that is down. A stored 500, replayed, does not: it is alive."""
+        return self.sent and not self.replayed and (self.status is None or self.status >= 500)
 
     def field(self, name: str) -> str | None:
         """Return a text field of Stripe's error object."""
@@ -101,7 +101,8 @@ def retry_delay_s(result: ApiResult, tries: int, max_tries: int, draw: float) ->
         max_tries: how many there may be.
         draw: a random number from 0 to 1, so that many processes do not come back at once.
     """
-    if result.ok or not result.sent or tries >= max_tries:
+    # A replayed answer is the one that this key will bring for a day.
+    if result.ok or result.replayed or not result.sent or tries >= max_tries:
         return None
     advised = result.should_retry
     worth_it = result.status is None or result.status in {409, 429} or result.status >= 500
