@@ -140,7 +140,9 @@ class Handlers(Generic[Handler]):
         """Register a handler. Raises `ConfigurationError` for one of the other colour, or a kind that is none."""
         if not issubclass(kind, Announcement):
             raise ConfigurationError("on(kind): kind is Announcement or one of its subclasses")
-        if inspect.iscoroutinefunction(handler) is not self._asynchronous:
+        # An object may be callable through an `async def __call__` of its class.
+        is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
+        if is_async is not self._asynchronous:
             wanted = "an async function: this gateway is async" if self._asynchronous else "a plain function"
             raise ConfigurationError(f"on({kind.__name__}): the handler has to be {wanted}")
         self._handlers.append((kind, handler))
