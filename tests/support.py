@@ -190,7 +190,8 @@ def seen(
 def opened(**changes: object) -> Driver:
     """A driver whose booking has an open PaymentIntent, `a1` / INTENT_ID."""
     driver = Driver(Snapshot(booking(**changes)))
-    driver.request(seen("requires_payment_method"), amount=driver.booking.price)
+    price = driver.booking.price
+    driver.request(seen("requires_payment_method", amount=price), amount=price)
     return driver
 
 

@@ -128,8 +128,13 @@ class TestLooks:
         driver = opened()
         driver.tick(Unanswered("time-out"), after=LOOK_FIRST)
         assert driver.due_at == driver.now + PROCESSING_FIRST
-        driver.tick(Refused(RefusalKind.MISSING, "resource_missing"), after=PROCESSING_FIRST)
-        assert driver.due_at == driver.now + PROCESSING_FIRST
+
+    def test_a_refused_look_stays_due_ever_later(self) -> None:
+        driver = opened()
+        driver.tick(Refused(RefusalKind.MISSING, "resource_missing"), after=LOOK_FIRST)
+        assert driver.due_at == driver.now + 2 * LOOK_FIRST
+        driver.tick(Refused(RefusalKind.MISSING, "resource_missing"), after=2 * LOOK_FIRST)
+        assert driver.due_at == driver.now + 4 * LOOK_FIRST
 
     def test_a_paid_or_canceled_payment_is_not_looked_at(self) -> None:
         for status in ("succeeded", "canceled"):

@@ -114,7 +114,7 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
             draft.answered(payment, CancelIntent)
             draft.put(looked(replace(payment, stripe_status=None, look_at=draft.now), draft.now))
         return None if reply.seen is not None else _error_of(reply)
-    _later(draft, payment, command)
+    _later(draft, payment, command, refused=True)
     if reply.kind is RefusalKind.MISSING:
         return Misconfigured(
             f"Stripe does not know PaymentIntent {payment.intent_id}: is STRIPE_SECRET_KEY of another account or mode?"
@@ -145,8 +145,8 @@ def _unanswered(draft: Draft, payment: Payment, reply: Unanswered, fact: Answer)
     return StripeUnavailable(reply.reason)
 
 
-def _later(draft: Draft, payment: Payment, command: Command) -> None:
-    """Leave what could not be done due, in a while."""
+def _later(draft: Draft, payment: Payment, command: Command, *, refused: bool = False) -> None:
+    """Leave what could not be done due: soon while Stripe is silent, ever later while it refuses."""
     effect = draft.effect_of(payment)
     if effect is not None:
         draft.postpone(effect, draft.now + backoff(RETRY_FIRST, RETRY_MOST, effect.tries))
@@ -155,4 +155,4 @@ def _later(draft: Draft, payment: Payment, command: Command) -> None:
         and payment.look_at is not None
         and payment.look_at <= draft.now
     ):
-        draft.put(replace(payment, look_at=draft.now + PROCESSING_FIRST))
+        draft.put(looked(payment, draft.now) if refused else replace(payment, look_at=draft.now + PROCESSING_FIRST))

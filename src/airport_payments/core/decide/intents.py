@@ -144,6 +144,10 @@ def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool)
         draft.note("observed", f"payment failed: {failure.decline_code or failure.code}", view.id)
     news_kept = payment.news if known else (*payment.news, news)[-MAX_NEWS:]
     payment = replace(payment, stripe_status=view.status, failure=view.failure, news=news_kept)
+    if view.amount != payment.amount and not payment.closing:
+        # Someone changed it at Stripe. Nobody is given the means to pay another amount than the booking's.
+        draft.note("observed", "its amount was changed at Stripe: to be canceled", view.id)
+        payment = replace(payment, closing=True, looks=0)
     draft.put(looked(payment, draft.now))
 
 
@@ -203,7 +207,7 @@ def _objection(draft: Draft, payment: Payment, view: IntentView) -> ReviewReason
         return ReviewReason.UNKNOWN_ATTEMPT
     if view.received_minor != asked.amount_minor or view.amount != asked:
         return ReviewReason.AMOUNT_MISMATCH
-    if booking.status is BookingStatus.CONFIRMED:
+    if booking.status is BookingStatus.CONFIRMED or any(p.place is Place.ATTACHED for p in draft.payments):
         return ReviewReason.SURPLUS
     if booking.status is not BookingStatus.PENDING:
         return ReviewReason.LATE
@@ -227,9 +231,13 @@ def settle(draft: Draft) -> None:
 
 
 def wanted(draft: Draft, payment: Payment) -> bool:
-    """Return whether the booking, as it stands now, wants to be paid by this payment."""
+    """Return whether the booking, as it stands now, wants to be paid by this payment.
+
+    While money is in review nothing is: the person who decides may let that money confirm the booking.
+    """
     booking = draft.booking
-    return not payment.stray and booking.status is BookingStatus.PENDING and payment.amount == booking.price
+    pending = booking.status is BookingStatus.PENDING and not draft.in_review()
+    return pending and not payment.stray and payment.amount == booking.price
 
 
 def _close(draft: Draft, payment: Payment) -> None:

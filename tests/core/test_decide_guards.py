@@ -1,0 +1,56 @@
+"""Guards against what should not happen: a row that was reset, an amount that was changed at Stripe, money in review."""
+
+from airport_payments.core.decide.draft import Ready
+from airport_payments.core.errors import PaymentInReview
+from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
+from airport_payments.core.money import Money
+from tests.support import INTENT_ID, PRICE, kinds, opened, seen, view
+
+
+def test_s1_a_booking_that_the_team_set_back_to_pending_is_not_confirmed_by_a_second_payment() -> None:
+    driver = opened()
+    driver.event(view("succeeded"))
+    driver.team(status=BookingStatus.PENDING)
+    driver.event(view("succeeded", attempt_id="a2", intent_id="pi_00000002"), "evt_2", placed=True)
+    assert driver.confirmations == 1
+    assert [p.place for p in driver.payments] == [Place.ATTACHED, Place.REVIEW]
+
+
+def test_s1_the_surplus_is_told_by_the_money_and_not_by_the_teams_status() -> None:
+    driver = opened()
+    driver.event(view("succeeded"))
+    driver.team(status=BookingStatus.PENDING)
+    driver.request()  # already paid: nothing is opened
+    assert kinds(driver.performed) == ["CreateIntent"]
+
+
+def test_rule_3_while_money_is_in_review_an_open_intent_is_closed() -> None:
+    driver = opened()
+    driver.event(view("succeeded", attempt_id="forgotten", intent_id="pi_00000002"), "evt_2", placed=True)
+    assert [p.review for p in driver.payments] == [None, ReviewReason.UNKNOWN_ATTEMPT]
+    assert kinds(driver.effects) == ["CancelIntent"]
+    driver.tick(seen("canceled"))
+    assert driver.payments[0].state is PaymentState.CANCELED
+    assert isinstance(driver.request(), PaymentInReview)
+
+
+def test_s13_an_amount_changed_at_stripe_is_not_handed_out_but_replaced() -> None:
+    driver = opened()
+    other = Money(1, "usd")
+    reply = driver.request(
+        seen("requires_payment_method", amount=other),
+        seen("canceled", amount=other),
+        seen("requires_payment_method", "a2", "pi_00000002"),
+        attempt="a2",
+    )
+    assert isinstance(reply, Ready)
+    assert (reply.view.id, reply.amount) == ("pi_00000002", PRICE)
+    assert kinds(driver.performed) == ["CreateIntent", "RetrieveIntent", "CancelIntent", "CreateIntent"]
+
+
+def test_s13_an_amount_changed_at_stripe_and_paid_goes_to_review() -> None:
+    driver = opened()
+    driver.event(view("succeeded", amount=Money(1, "usd")))
+    assert driver.payment.review is ReviewReason.AMOUNT_MISMATCH
+    assert driver.payment.intent_id == INTENT_ID
+    assert driver.booking.status is BookingStatus.PENDING
