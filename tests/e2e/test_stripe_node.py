@@ -36,6 +36,14 @@ def seen(node_modules):
     return json.loads(done.stdout)
 
 
+def test_the_lock_file_pins_hashes_and_names_no_host():
+    lock = (SCRIPT.parent / "package-lock.json").read_text()
+    packages = json.loads(lock)["packages"]
+    assert "resolved" not in lock
+    assert "://" not in lock
+    assert all("integrity" in package for name, package in packages.items() if name)
+
+
 def test_node_creates_and_confirms(seen):
     assert seen["paid"] == ["requires_payment_method", "succeeded", "b"]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -307,3 +308,45 @@ def test_ids_are_the_same_for_the_same_seed():
 
     assert ids(1) == ids(1)
     assert ids(1) != ids(2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"confirm": True, "payment_method": "pm_card_visa"},  # no return_url
+        {"confirm": True, "payment_method": "pm_usBankAccount_success", **CARD},
+        {
+            "confirm": True,
+            "payment_method": "pm_card_visa",
+            "payment_method_types": ["sepa_debit"],
+            "statement_descriptor": "X",
+        },
+        {"confirm": True, **CARD},
+        {"confirm": True, "payment_method_data": {"type": "card", "card": {"number": "4242424242424242"}}, **CARD},
+        {"confirm": True, "confirmation_token": "ctoken_1", **CARD},
+        {"metadata": {f"k{n}": "v" for n in range(51)}},
+        {"payment_method_types": ["card"], "automatic_payment_methods": {"enabled": True}},
+    ],
+)
+def test_a_refused_create_leaves_nothing_behind(fake, create, given):
+    with pytest.raises(stripe.StripeError):
+        create(**given)
+    assert (fake.intents, fake.charges, fake.events) == ({}, {}, {})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"payment_method": "pm_usBankAccount_success"},
+        {"payment_method": "pm_card_visa", "payment_method_types": ["sepa_debit"]},
+        {"payment_method": "pm_nothing", "receipt_email": "a@example.com"},
+        {"setup_future_usage": "off_session"},
+    ],
+)
+def test_a_refused_confirm_changes_nothing(fake, create, client, given):
+    intent = create(**CARD)
+    before = fake.dump()
+    with pytest.raises(stripe.InvalidRequestError):
+        client.payment_intents.confirm(intent.id, given)
+    saved, now = (json.loads(text)["accounts"][0]["objects"] for text in (before, fake.dump()))
+    assert (now["payment_intent"], now["event"]) == (saved["payment_intent"], saved["event"])

@@ -20,17 +20,14 @@ if TYPE_CHECKING:
 
 
 def start(call: Call, intent: Obj, params: Obj) -> Obj:
-    """Attempt to pay: ends in an action to be taken, a charge, or a refusal.
+    """Attempt to pay, after `check_method`: ends in an action to be taken, a charge, or a refusal.
 
     Raises:
         StripeRefusal: 402 when the card is declined; the intent then waits for another payment method.
     """
     method = call.books.objects["payment_method"][intent["payment_method"]]
     card = payment_methods.card_of(call.books, method)
-    _check_type(intent, card)
     hidden = call.books.secrets_of(intent["id"])
-    if call.books.secrets_of(method["id"]).get("used") and method["customer"] is None:
-        raise payment_methods.already_used()
     intent["last_payment_error"] = None
     intent["next_action"] = None
     if not hidden.get("authenticated") and _must_authenticate(call, intent, method, card, params):
@@ -136,7 +133,15 @@ def no_descriptor() -> StripeRefusal:
     )
 
 
-def _check_type(intent: Obj, card: Card) -> None:
+def check_method(call: Call, intent: Obj, method: Obj) -> None:
+    """Refuse a method that this intent cannot be paid with, before anything is changed.
+
+    Raises:
+        StripeRefusal: If the method is of a wrong type, or was used up.
+    """
+    card = payment_methods.card_of(call.books, method)
+    if call.books.secrets_of(method["id"]).get("used") and method["customer"] is None:
+        raise payment_methods.already_used()
     if card.kind == "card" and intent["statement_descriptor"]:
         raise no_descriptor()
     automatic = intent["automatic_payment_methods"] is not None

@@ -34,6 +34,14 @@ _SAVED_AS = 1  # the version of what `dump` writes
 class FakeStripe:
     """A stateful stand-in for Stripe's API, at the level of HTTP.
 
+    Example:
+        fake = FakeStripe()
+        with httpx.Client(transport=fake.transport()) as client: ...   # your code, believing it is Stripe
+        fake.send_webhooks_to(my_webhook, "whsec_test")                # a URL, or a function
+        fake.pay(intent_id)                                            # what the customer's browser does
+        fake.deliver(order="shuffled", copies=2)                       # what the network does
+        fake.inject(Fault.read_timeout(), "POST", after_effect=True)   # what goes wrong
+
     It holds at most 200,000 objects of a kind in an account, remembers the last 10,000 requests and
     deliveries, and refuses live keys. It can be used from many threads.
 

@@ -62,8 +62,9 @@ def create(call: Call, params: Obj) -> Obj:
         _check_owner(intent, method)
         intent["payment_method"] = method["id"]
         intent["status"] = "requires_confirmation"
-    if confirming:
-        _check_return_url(call, intent, params)
+        if confirming:
+            _check_return_url(call, intent, params)
+            attempts.check_method(call, intent, method)
     call.books.add(intent)
     call.record("payment_intent.created", intent)
     return attempts.start(call, intent, params) if confirming else intent
@@ -105,13 +106,15 @@ def confirm(call: Call, intent: Obj, params: Obj) -> Obj:
             executed=True,
         )
     _check_return_url(call, intent, params)
-    method = _given_method(call, params)
-    if method is not None:
-        _check_owner(intent, method)
-    elif intent["payment_method"] is None:
+    method = _given_method(call, params) or call.books.objects["payment_method"].get(intent["payment_method"] or "")
+    if method is None:
         raise unexpected_state(_MISSING_METHOD, intent)
+    _check_owner(intent, method)
+    proposed = clone(intent)
+    _change(proposed, params)
+    attempts.check_method(call, proposed, method)
     _change(intent, params)
-    if method is not None and method["id"] != intent["payment_method"]:
+    if method["id"] != intent["payment_method"]:
         intent["payment_method"] = method["id"]
         call.books.secrets_of(intent["id"]).pop("authenticated", None)
     return attempts.start(call, intent, params)
@@ -186,7 +189,7 @@ def _check_legal(intent: Obj, operation: str, what: str = "") -> None:
     allowed = ", ".join(LEGAL[operation])
     messages = {
         "cancel": f"You cannot cancel this PaymentIntent because it has a status of {status}. Only a PaymentIntent "
-        f"with one of the following statuses may be canceled: {allowed}, processing.",
+        f"with one of the following statuses may be canceled: {allowed}.",
         "capture": f"This PaymentIntent could not be captured because it has a status of {status}. Only a "
         f"PaymentIntent with one of the following statuses may be captured: {allowed}.",
         "confirm": f"You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent "

@@ -113,10 +113,11 @@ def create(call: Call, params: Obj) -> Obj:
         raise invalid_request(
             "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param="url"
         )
+    metadata = merged_metadata({}, params.get("metadata", {}))
     secret = f"whsec_{call.ids.text(32)}"
     endpoint = new_endpoint(call, params["url"], secret, params["enabled_events"], params.get("api_version"))
     endpoint["description"] = params.get("description") or None
-    endpoint["metadata"] = merged_metadata({}, params.get("metadata", {}))
+    endpoint["metadata"] = metadata
     return {**endpoint, "secret": secret}
 
 
