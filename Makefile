@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-unit check fmt demo bench requirements clean
+.PHONY: help setup test test-unit check check-style check-mypy check-pyright check-floors fmt demo bench requirements clean
 
 help: ## list the targets
 	@echo 'make TARGET [PYTHON=python3.12] [ARGS=...]'
@@ -40,10 +40,18 @@ test: $(READY) ## run every test; ARGS='-k webhook' picks some
 test-unit: $(READY) ## run the fast tests alone: the rules, and the talk with Stripe
 	@$(PYTEST) tests/core tests/stripe_api $(ARGS)
 
-check: $(READY) ## lint, formatting, types, and who may import whom
-	@echo 'ruff' && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+check: check-style check-mypy check-pyright check-floors ## lint, formatting, types, and who may import whom
+
+check-style: $(READY)
+	@echo 'ruff' && $(BIN)/ruff check --quiet --output-format concise . && $(BIN)/ruff format --quiet --check .
+
+check-mypy: $(READY)
 	@echo 'mypy' && $(BIN)/mypy --no-error-summary
-	@echo 'pyright' && $(BIN)/pyright --pythonpath $(BIN)/python --warnings
+
+check-pyright: $(READY)
+	@echo 'pyright' && $(BIN)/pyright --warnings
+
+check-floors: $(READY)
 	@echo 'import-linter' && $(BIN)/lint-imports --no-logo
 
 fmt: $(READY) ## format the code, and repair what ruff can repair

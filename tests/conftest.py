@@ -26,7 +26,13 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 _TIMING = [HealthCheck.too_slow]
 settings.register_profile("dev", deadline=None, max_examples=60, suppress_health_check=_TIMING)
 settings.register_profile(
-    "ci", deadline=None, max_examples=100, suppress_health_check=_TIMING, derandomize=True, database=None, print_blob=True
+    "ci",
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=_TIMING,
+    derandomize=True,
+    database=None,
+    print_blob=True,
 )
 settings.register_profile("long", deadline=None, max_examples=2000, suppress_health_check=_TIMING)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "dev"))
