@@ -6,9 +6,15 @@ from .harness import KINDS, open_shop
 
 
 @pytest.fixture(params=KINDS)
-def shop(request, tmp_path):
+def kind(request):
+    """Which example app."""
+    return request.param
+
+
+@pytest.fixture
+def shop(kind, tmp_path):
     """An example app of this test's own."""
-    with open_shop(request.param, tmp_path) as opened:
+    with open_shop(kind, tmp_path) as opened:
         yield opened
 
 

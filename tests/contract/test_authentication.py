@@ -7,7 +7,8 @@ import time
 import jwt
 import pytest
 
-from .harness import CONFIRM, CREATE, JWT_SECRET, STATUS, bearer, ok, refused, token
+from .expect import ok, refused
+from .harness import CONFIRM, CREATE, JWT_SECRET, STATUS, bearer, token
 
 CALLS = [("POST", CREATE), ("POST", CONFIRM), ("GET", STATUS + "b-1")]
 STAND_IN = [("POST", "/bookings"), ("GET", "/bookings/b-1"), ("POST", "/bookings/b-1/cancel")]

@@ -6,7 +6,8 @@ import pytest
 
 from airport_payments import Money
 
-from .harness import CONFIRM, CREATE, STATUS, invalid
+from .expect import invalid
+from .harness import CONFIRM, CREATE, STATUS
 
 GOOD = {"bookingId": "b-1", "amount": 450.99, "currency": "usd"}
 INTENT = "pi_3Pabc12345678"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from .harness import CONFIRM, CREATE, STATUS, WEBHOOK, bearer, ok, refused, token
+from .expect import ok, refused
+from .harness import CONFIRM, CREATE, STATUS, WEBHOOK, bearer, token
 
 UNKNOWN = [
     "/payment", "/payment/", "/payment/nothing", "/payment/status", "/payment/status/", "/payment/status/b-1/refund",

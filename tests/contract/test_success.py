@@ -5,7 +5,7 @@ import pytest
 from airport_payments import BookingStatus, Money
 from airport_payments.testing.fake_stripe import Fault
 
-from .harness import ok, refused
+from .expect import ok, refused
 
 BOOKED = {"bookingId": "b-1", "amount": 450.99, "currency": "usd", "status": "confirmed"}
 COMPLETED = {"paymentStatus": "completed", "bookingStatus": "confirmed", "booking": BOOKED}
