@@ -52,7 +52,7 @@ class StripeSettings:
 
     def __post_init__(self) -> None:
         given = self.webhook_secrets
-        secrets = (given,) if isinstance(given, str | Secret) else tuple(given)
+        secrets = (given,) if isinstance(given, (str, Secret)) else tuple(given)
         object.__setattr__(self, "webhook_secrets", tuple(_secret(s) for s in secrets))
         object.__setattr__(self, "api_key", _secret(self.api_key))
         _check_keys(self.key.reveal(), [s.reveal() for s in self.secrets], self.publishable_key)
@@ -75,7 +75,7 @@ class StripeSettings:
     def secrets(self) -> tuple[Secret, ...]:
         """The webhook secrets."""
         given = self.webhook_secrets
-        return tuple(_secret(s) for s in ((given,) if isinstance(given, str | Secret) else given))
+        return tuple(_secret(s) for s in ((given,) if isinstance(given, (str, Secret)) else given))
 
     @property
     def livemode(self) -> bool:

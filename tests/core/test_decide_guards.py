@@ -1,10 +1,11 @@
 """Guards against what should not happen: a row that was reset, an amount that was changed at Stripe, money in review."""
 
+from tests.support import INTENT_ID, PRICE, kinds, opened, seen, view
+
 from airport_payments.core.decide.draft import Ready
 from airport_payments.core.errors import PaymentInReview
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
 from airport_payments.core.money import Money
-from tests.support import INTENT_ID, PRICE, kinds, opened, seen, view
 
 
 def test_s1_a_booking_that_the_team_set_back_to_pending_is_not_confirmed_by_a_second_payment() -> None:

@@ -99,7 +99,7 @@ def construct_event(
         ConfigurationError: no secret was given, or one is too short.
     """
     body = to_bytes(payload)
-    several = (secrets,) if isinstance(secrets, str | Secret) else tuple(secrets)
+    several = (secrets,) if isinstance(secrets, (str, Secret)) else tuple(secrets)
     verify(body, sig_header, several, now=time.time() if now is None else now, tolerance_s=tolerance)
     return parse_event(body)
 

@@ -40,7 +40,7 @@ def decide(snapshot: Snapshot, fact: Fact, now: datetime, policy: Policy) -> Dec
         reply = observe_event(draft, fact)
     elif isinstance(fact, Answer):
         act, reply = answer(draft, fact)
-    elif isinstance(fact, Delivered | DeliveryFailed):
+    elif isinstance(fact, (Delivered, DeliveryFailed)):
         _delivery(draft, fact)
         act, reply = step(draft, TimePassed())
     else:

@@ -54,7 +54,7 @@ def answer(draft: Draft, fact: Answer) -> Step:
     else:
         error = _unanswered(draft, payment, reply, fact)
     draft.problem = error
-    if error is not None and not isinstance(fact.asker, TimePassed | BookingChanged):
+    if error is not None and not isinstance(fact.asker, (TimePassed, BookingChanged)):
         return None, error
     return step(draft, fact.asker, fresh)
 
@@ -151,7 +151,7 @@ def _later(draft: Draft, payment: Payment, command: Command, *, refused: bool = 
     if effect is not None:
         draft.postpone(effect, draft.now + backoff(RETRY_FIRST, RETRY_MOST, effect.tries))
     if (
-        isinstance(command, RetrieveIntent | FindIntent)
+        isinstance(command, (RetrieveIntent, FindIntent))
         and payment.look_at is not None
         and payment.look_at <= draft.now
     ):
