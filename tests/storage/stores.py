@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -91,6 +92,15 @@ class _OnLoop:
         return self.runner.run(work)
 
 
+async def threads_ended() -> None:
+    """Wait for the threads of aiosqlite, which report their end to the loop."""
+    for _ in range(400):
+        if not any("_connection_worker_thread" in thread.name for thread in threading.enumerate()):
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("a connection was never closed")
+
+
 class AsyncSqliteStore(_OnLoop):
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
@@ -102,6 +112,7 @@ class AsyncSqliteStore(_OnLoop):
 
     def close(self) -> None:
         self.run(self.engine.dispose())
+        self.run(threads_ended())
         self.runner.close()
 
 
