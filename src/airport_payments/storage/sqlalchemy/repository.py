@@ -83,10 +83,11 @@ class SqlAlchemyBookingRepository:
     def _run(self, work: Callable[..., T], *args: object) -> T:
         database = self._database
         try:
-            lease = database.borrow()
-            try:
-                return database.run(lease, work, *args)
-            finally:
-                database.give_back(lease)
+            with database.turn:
+                lease = database.borrow()
+                try:
+                    return database.run(lease, work, *args)
+                finally:
+                    database.give_back(lease)
         except DRIVER_ERRORS as error:
             raise unavailable(error) from None

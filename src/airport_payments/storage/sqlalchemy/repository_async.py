@@ -83,10 +83,11 @@ class AsyncSqlAlchemyBookingRepository:
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         database = self._database
         try:
-            lease = await database.borrow_async()
-            try:
-                return await database.run_async(lease, work, *args)
-            finally:
-                await database.give_back_async(lease)
+            with database.turn:
+                lease = await database.borrow_async()
+                try:
+                    return await database.run_async(lease, work, *args)
+                finally:
+                    await database.give_back_async(lease)
         except DRIVER_ERRORS as error:
             raise unavailable(error) from None

@@ -12,6 +12,7 @@ then our first write takes the lock.
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from sqlalchemy import event
@@ -64,22 +65,17 @@ class Sqlite:
             )
         self._engine = engine
         self.statements = Statements(dialect)
-        # All threads share one connection there, and with it one transaction.
-        self._turn = threading.Lock() if isinstance(engine.pool, StaticPool) and not dialect.is_async else None
+        # In memory, all threads share one connection, and with it one transaction: they take turns. Tasks need not, for
+        # each of them has the connection's thread for a whole transaction.
+        shared = isinstance(engine.pool, StaticPool) and not dialect.is_async
+        self.turn: AbstractContextManager[Any] = threading.Lock() if shared else nullcontext()
         if not event.contains(engine, "connect", _on_connect):
             # First in line, so that whatever the engine's owner sets for itself is set after it and stands.
             event.listen(engine, "connect", _on_connect, insert=True)
 
     def borrow(self) -> PoolProxiedConnection:
         """Take a connection from the pool."""
-        if self._turn is not None:
-            self._turn.acquire()
-        try:
-            return self._engine.raw_connection()
-        except BaseException:
-            if self._turn is not None:
-                self._turn.release()
-            raise
+        return self._engine.raw_connection()
 
     def run(self, lease: PoolProxiedConnection, work: Callable[..., T], *args: object) -> T:
         """Run `work(connection, *args)` on the driver's connection."""
@@ -92,13 +88,9 @@ class Sqlite:
 
     def give_back(self, lease: PoolProxiedConnection) -> None:
         """Return a connection to the pool, or close it where its transaction could not be ended."""
-        try:
-            if lease.is_valid and _transaction_left(cast("sqlite3.Connection", lease.driver_connection)):
-                lease.invalidate()
-            lease.close()
-        finally:
-            if self._turn is not None:
-                self._turn.release()
+        if lease.is_valid and _transaction_left(cast("sqlite3.Connection", lease.driver_connection)):
+            lease.invalidate()
+        lease.close()
 
     async def borrow_async(self) -> PoolProxiedConnection:
         """Take a connection from the pool."""
