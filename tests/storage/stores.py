@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -92,10 +92,11 @@ class _OnLoop:
         return self.runner.run(work)
 
 
-async def threads_ended() -> None:
+async def threads_ended(but: Collection[threading.Thread] = ()) -> None:
     """Wait for the threads of aiosqlite, which report their end to the loop."""
     for _ in range(400):
-        if not any("_connection_worker_thread" in thread.name for thread in threading.enumerate()):
+        left = [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name]
+        if not set(left) - set(but):
             return
         await asyncio.sleep(0.005)
     raise AssertionError("a connection was never closed")
@@ -104,6 +105,7 @@ async def threads_ended() -> None:
 class AsyncSqliteStore(_OnLoop):
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
+        self.others = threading.enumerate()
         self.engine = create_async_engine(f"sqlite+aiosqlite:///{path}", **options)
         super().__init__(AsyncSqlAlchemyBookingRepository(self.engine))
 
@@ -112,7 +114,7 @@ class AsyncSqliteStore(_OnLoop):
 
     def close(self) -> None:
         self.run(self.engine.dispose())
-        self.run(threads_ended())
+        self.run(threads_ended(but=self.others))
         self.runner.close()
 
 
