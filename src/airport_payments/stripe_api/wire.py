@@ -108,10 +108,11 @@ class _HeadDict(EnvelopeDict):
     data: _HeadData
 
 
+# All of these read strictly: by itself pydantic would take "24900", 24900.0 and true for amounts.
 _EVENT: Final = TypeAdapter(EventDict)
 _HEAD: Final = TypeAdapter(_HeadDict)
 # The validator itself: TypeAdapter's own method only passes on, and this runs for every delivery.
-_read_event: Final[Callable[[bytes], EventDict]] = _EVENT.validator.validate_json
+_read_event: Final[Callable[..., EventDict]] = _EVENT.validator.validate_json
 _OBJECT: Final = TypeAdapter(AnswerDict)
 _LIST: Final = TypeAdapter(ListDict)
 
@@ -183,7 +184,7 @@ def failure_of(error: ErrorDict | None) -> Failure | None:
 def read_intent(text: str | bytes) -> IntentView:
     """Return the PaymentIntent that an answer holds. Raises `Unreadable`."""
     try:
-        return intent_view(_OBJECT.validate_json(text))
+        return intent_view(_OBJECT.validate_json(text, strict=True))
     except ValidationError as error:
         raise Unreadable(f"an answer that is no PaymentIntent ({error.error_count()} errors)") from None
 
@@ -191,7 +192,7 @@ def read_intent(text: str | bytes) -> IntentView:
 def read_page(text: str | bytes) -> ListDict:
     """Return one page of a list of PaymentIntents. Raises `Unreadable`."""
     try:
-        return _LIST.validate_json(text)
+        return _LIST.validate_json(text, strict=True)
     except ValidationError as error:
         raise Unreadable(f"an answer that is no list ({error.error_count()} errors)") from None
 
@@ -199,13 +200,13 @@ def read_page(text: str | bytes) -> ListDict:
 def read_event(body: bytes) -> tuple[EnvelopeDict, ObjectDict]:
     """Return an event's envelope and its object. Raises `InvalidSignature` for what is not an event."""
     try:
-        event = _read_event(body)
+        event = _read_event(body, strict=True)
         return event, event["data"]["object"]
     except ValidationError:
         pass
     # An authentic event of a version whose fields are of another kind is still an event: its object is fetched.
     try:
-        head = _HEAD.validate_json(body)
+        head = _HEAD.validate_json(body, strict=True)
     except ValidationError:
         raise InvalidSignature("the body is not an event of Stripe's") from None
     shape = head["data"]["object"]
@@ -215,7 +216,7 @@ def read_event(body: bytes) -> tuple[EnvelopeDict, ObjectDict]:
 def read_embedded_intent(value: object) -> IntentView | None:
     """Return the PaymentIntent that an error carries, None if it carries none that can be read."""
     try:
-        return intent_view(_OBJECT.validate_python(value))
+        return intent_view(_OBJECT.validate_python(value, strict=True))
     except (ValidationError, Unreadable):
         return None
 

@@ -1,0 +1,294 @@
+"""Events: read once, strictly, after their origin is known; whatever arrives, only the typed errors come out."""
+
+import json
+from pathlib import Path
+
+import pytest
+import stripe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airport_payments.core.errors import ConfigurationError, InvalidSignature
+from airport_payments.core.model import IntentStatus
+from airport_payments.core.money import Money
+from airport_payments.core.secret import Secret
+from airport_payments.stripe_api.events import Event, construct_event, parse_event, to_bytes, unwrap
+from airport_payments.stripe_api.signature import MAX_BODY_BYTES, sign
+from airport_payments.stripe_api.wire import has_constants
+
+SECRET = "whsec_test_secret_0123456789"
+NOW = 1_790_000_000
+SAMPLES = sorted((Path(__file__).parent.parent / "samples").glob("*.json"))
+SAMPLE = SAMPLES[-1].read_bytes()
+
+
+def construct(body: bytes | bytearray | str, **changes: object) -> Event:
+    raw = body if isinstance(body, bytes) else to_bytes(body)
+    return construct_event(body, sign(raw, SECRET, timestamp=NOW), SECRET, **{"now": NOW, **changes})
+
+
+def sample(**changes: object) -> dict:
+    """The sample event, with changes to its object."""
+    event = json.loads(SAMPLE)
+    event["data"]["object"].update(changes)
+    return event
+
+
+def body_of(event: object) -> bytes:
+    return json.dumps(event).encode()
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.name)
+def test_stripes_own_events_are_read(path) -> None:
+    event = construct(path.read_bytes())
+    raw = json.loads(path.read_bytes())
+    intent = raw["data"]["object"]
+    assert (event.id, event.type, event.livemode) == (raw["id"], raw["type"], raw["livemode"])
+    assert (event.object_id, event.object_type) == (intent["id"], "payment_intent")
+    assert event.created.timestamp() == raw["created"]
+    assert event.created.tzinfo is not None
+    view = event.intent
+    assert view.status is IntentStatus.SUCCEEDED
+    assert view.amount == Money(intent["amount"], intent["currency"])
+    assert view.received_minor == intent["amount_received"]
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.name)
+def test_stripe_python_reads_the_same_from_the_same_bytes(path) -> None:
+    import time
+
+    body = path.read_bytes()
+    header = sign(body, SECRET, timestamp=int(time.time()))
+    theirs, ours = stripe.Webhook.construct_event(body, header, SECRET), construct_event(body, header, SECRET)
+    assert (ours.id, ours.type, ours.object_id) == (theirs.id, theirs.type, theirs.data.object["id"])
+
+
+def test_rule_11_an_event_shows_and_holds_no_client_secret() -> None:
+    event = construct(SAMPLE)
+    assert "client_secret" not in event.object
+    assert "_secret_" not in repr(event) + repr(event.object)
+    assert event.intent.client_secret is None
+
+
+@pytest.mark.parametrize("form", [bytes, bytearray, lambda b: b.decode()])
+def test_bytes_bytearray_and_text_are_the_same(form) -> None:
+    assert construct(form(SAMPLE)) == construct(SAMPLE)
+
+
+def test_secrets_may_be_one_or_several_plain_or_held() -> None:
+    header = sign(SAMPLE, SECRET, timestamp=NOW)
+    for secrets in (SECRET, Secret(SECRET), [SECRET], ("whsec_another_secret", Secret(SECRET))):
+        assert construct_event(SAMPLE, header, secrets, now=NOW).id
+    for wrong in ("", [], Secret(""), [SECRET, ""]):
+        with pytest.raises(ConfigurationError):
+            construct_event(SAMPLE, header, wrong, now=NOW)
+
+
+NOT_EVENTS = {
+    "empty": b"",
+    "space": b" ",
+    "an array": b"[1]",
+    "null": b"null",
+    "a number": b"1",
+    "a text": b'"x"',
+    "an empty object": b"{}",
+    "no JSON": b"{",
+    "trailing garbage": SAMPLE + b"x",
+    "two documents": SAMPLE + SAMPLE,
+    "a byte order mark": b"\xef\xbb\xbf" + SAMPLE,
+    "UTF-16": SAMPLE.decode().encode("utf-16"),
+    "not UTF-8 where it is read": SAMPLE.replace(b'"id": "evt_', b'"id": "\xff'),
+    "not UTF-8 where it is not read": SAMPLE.replace(b'"description": "Airport', b'"description": "\xff\xfe'),
+    "deep arrays": b"[" * 200_000,
+    "deep objects": b'{"a":' * 40_000,
+    "a deep event": b'{"id":"evt_1","x":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "an escape of half a character": SAMPLE.replace(b'"id": "evt_', b'"id": "\\ud800'),
+    "a control character": SAMPLE.replace(b'"id": "evt_', b'"id": "\x00'),
+    "a thin event": b'{"id":"evt_1","object":"v2.core.event","type":"v1.payment_intent.succeeded",'
+    b'"created":"2026-01-01T00:00:00.000Z","livemode":false,"related_object":{"id":"pi_1"}}',
+    "created before 1970": body_of({**sample(), "created": -1}),
+    "created after 9999": body_of({**sample(), "created": 253_402_300_800}),
+    "created huge": body_of({**sample(), "created": 10**30}),
+    "created as a fraction": body_of({**sample(), "created": 1.5}),
+    "created as text": body_of({**sample(), "created": "1790000000"}),
+    "created true": body_of({**sample(), "created": True}),
+    "livemode as text": body_of({**sample(), "livemode": "false"}),
+    "livemode as a number": body_of({**sample(), "livemode": 0}),
+    "an id that is a number": body_of({**sample(), "id": 1}),
+    "data missing": body_of({k: v for k, v in sample().items() if k != "data"}),
+    "data empty": body_of({**sample(), "data": {}}),
+    "an object that is none": body_of({**sample(), "data": {"object": [1]}}),
+    "an account that is a number": body_of({**sample(), "account": 7}),
+    "five thousand digits": SAMPLE.replace(b'"created": 1', b'"created": ' + b"9" * 5000, 1),
+}
+
+
+@pytest.mark.parametrize("name", NOT_EVENTS)
+def test_a_signed_body_that_is_no_event_is_the_typed_error(name) -> None:
+    body = NOT_EVENTS[name]
+    with pytest.raises(InvalidSignature) as caught:
+        construct(body)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("text", ["\ud800", '{"id": "\udcff"}'])
+def test_text_with_half_characters_is_the_typed_error(text) -> None:
+    with pytest.raises(InvalidSignature):
+        construct_event(text, f"t={NOW},v1={'0' * 64}", SECRET, now=NOW)
+
+
+def test_duplicate_keys_the_last_wins_as_it_does_for_everyone() -> None:
+    doubled = SAMPLE.replace(b'"id": "evt_', b'"id": "evt_first", "id": "evt_', 1)
+    assert construct(doubled).id == json.loads(doubled)["id"] != "evt_first"
+
+
+@pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"-Infinity"])
+def test_nan_is_not_json_where_it_stands_as_a_value(constant) -> None:
+    unread = SAMPLE.replace(b'"amount_capturable": 0', b'"amount_capturable": ' + constant)
+    assert unread != SAMPLE
+    assert has_constants(unread)
+    read = construct(SAMPLE.replace(b'"amount": 24900', b'"amount": ' + constant, 1))
+    assert read.intent is None
+    said = SAMPLE.replace(b"Airport transfer", b"NaN Infinity transfer")
+    assert not has_constants(said)
+    assert construct(said).intent is not None
+
+
+class TestFieldsThatCannotBeRead:
+    """They make an event whose object is fetched, never a forgery: only its head is read."""
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"amount": "24900"},
+            {"amount": 24900.0},
+            {"amount": True},
+            {"amount": None},
+            {"amount": {"value": 1}},
+            {"amount": -1},
+            {"amount": 10**30},
+            {"amount_received": None},
+            {"amount_received": "24900"},
+            {"currency": None},
+            {"currency": "EUR"},
+            {"currency": "xxx"},
+            {"currency": 978},
+            {"livemode": None},
+            {"livemode": "false"},
+            {"status": "requires_telepathy"},
+            {"status": None},
+            {"status": 1},
+            {"id": "pi_"},
+            {"id": "pi_x/../y"},
+            {"metadata": {"airport_booking": 7}},
+            {"metadata": []},
+            {"latest_charge": 7},
+        ],
+    )
+    def test_the_intent_is_not_guessed(self, changes) -> None:
+        event = construct(body_of(sample(**changes)))
+        assert event.intent is None
+        assert event.type == "payment_intent.succeeded"
+
+    @pytest.mark.parametrize("field", ["status", "amount", "amount_received", "currency", "livemode", "id"])
+    def test_required_fields_are_required(self, field) -> None:
+        raw = sample()
+        del raw["data"]["object"][field]
+        assert construct(body_of(raw)).intent is None
+
+    def test_the_head_still_says_whose_event_it_is(self) -> None:
+        event = construct(body_of({**sample(amount="x"), "account": "acct_1", "context": "ctx"}))
+        assert (event.object_id, event.object_type) == (sample()["data"]["object"]["id"], "payment_intent")
+        assert (event.account, event.context, event.head.booking_id) == ("acct_1", "ctx", None)
+
+
+def test_an_expanded_charge_reads_as_its_id() -> None:
+    event = construct(body_of(sample(latest_charge={"id": "ch_9", "object": "charge", "amount": 1})))
+    assert event.intent.charge_id == "ch_9"
+
+
+def test_null_metadata_is_none_of_ours() -> None:
+    assert construct(body_of(sample(metadata=None))).head.namespace is None
+
+
+def test_our_marks_are_read_from_the_metadata() -> None:
+    marks = {"airport_namespace": "n", "airport_booking": "b", "airport_attempt": "a", "other": "x"}
+    event = construct(body_of(sample(metadata=marks)))
+    assert (event.head.namespace, event.head.booking_id, event.intent.attempt_id) == ("n", "b", "a")
+
+
+def test_another_object_is_an_event_without_an_intent() -> None:
+    event = construct(body_of({**sample(object="charge", id="ch_1"), "type": "charge.succeeded"}))
+    assert (event.intent, event.object_type) == (None, "charge")
+
+
+class TestEnvelopes:
+    @pytest.mark.parametrize(
+        "wrap",
+        [
+            lambda e: e,
+            lambda e: {"version": "0", "id": "x", "detail-type": e["type"], "detail": e},
+            lambda e: {"specversion": "1.0", "id": "x", "type": e["type"], "data": e},
+        ],
+    )
+    def test_an_event_is_found_bare_or_wrapped(self, wrap) -> None:
+        message = json.dumps(wrap(json.loads(SAMPLE)))
+        assert unwrap(message) == unwrap(message.encode()) == parse_event(SAMPLE)
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            *[body for name, body in NOT_EVENTS.items() if "UTF-16" not in name],
+            b'{"detail-type": "x", "detail": null}',
+            b'{"detail-type": "x", "detail": {"id": "\\ud800"}}',
+            b'{"specversion": "1.0", "data": [[[]]]}',
+            b'{"detail-type": "x", "detail": ' + b"[" * 900 + b"]" * 900 + b"}",
+            b'{"detail-type": "x", "detail": ' + b"9" * 5000 + b"}",
+            b" " * (2 * MAX_BODY_BYTES + 1),
+            "\ud800",
+        ],
+    )
+    def test_what_holds_no_event_is_the_typed_error(self, message) -> None:
+        with pytest.raises(InvalidSignature):
+            unwrap(message)
+
+
+# ---- fuzz ----
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+HEADERS = (
+    st.none()
+    | st.text(max_size=200)
+    | st.from_regex(r"(t=[0-9]{0,14}|v[01]=[0-9a-f]{0,66}|,| |=){0,8}", fullmatch=True)
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(body=st.binary(max_size=300) | st.text(max_size=100), header=HEADERS)
+def test_no_unsigned_input_raises_anything_but_the_typed_error(body, header) -> None:
+    with pytest.raises(InvalidSignature):
+        construct_event(body, header, SECRET, now=NOW)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_no_signed_input_raises_anything_but_the_typed_error(data) -> None:
+    event = sample()
+    where = data.draw(st.sampled_from([event, event["data"], event["data"]["object"]]))
+    for _ in range(data.draw(st.integers(0, 2))):
+        where[data.draw(st.sampled_from(sorted(where)))] = data.draw(JSON)
+    body = bytearray(body_of(event))
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.integers(0, len(body) - 1))
+        body[place] = data.draw(st.integers(0, 255))
+    try:
+        read = construct(bytes(body))
+    except InvalidSignature:
+        return
+    assert isinstance(read, Event)
+    _ = (read.intent, read.head, read.object_id, read.object_type, repr(read))
