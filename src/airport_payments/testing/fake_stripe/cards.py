@@ -1,6 +1,6 @@
 """Stripe's test cards: one row per number, with the names that stand for it and what it does.
 
-Source: docs.stripe.com/testing as mirrored in August 2026 for the numbers and most names. The bank account
+Source: docs.stripe.com/testing as of August 2026, for the numbers and most names. The bank account
 rows at the end and the `pm_usBankAccount_*` names are remembered, not confirmed.
 """
 

@@ -35,6 +35,8 @@ _COPIED: Final = (
     "receipt_email", "setup_future_usage", "shipping", "statement_descriptor", "statement_descriptor_suffix",
     "transfer_group", "application_fee_amount", "payment_details", "hooks", "excluded_payment_method_types",
 )  # fmt: skip
+# These are not null when they are empty: they are not there.
+_ABSENT_WHEN_EMPTY: Final = frozenset({"payment_details", "hooks"})
 _MISSING_METHOD: Final = (
     "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
     "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment "
@@ -268,8 +270,12 @@ def _check_owner(intent: Obj, method: Obj) -> None:
 def _change(intent: Obj, params: Obj) -> None:
     """Copy what a request changes; an empty string unsets."""
     for name in (*_COPIED, "amount", "customer"):
-        if name in params:
-            intent[name] = params[name] or None
+        if params.get(name):
+            intent[name] = params[name]
+        elif name in params and name in _ABSENT_WHEN_EMPTY:
+            intent.pop(name, None)
+        elif name in params:
+            intent[name] = None
     if "payment_method_types" in params:
         intent["payment_method_types"] = params["payment_method_types"]
         intent["automatic_payment_methods"] = None

@@ -197,6 +197,6 @@ def delete_customer(call: Call, customer_id: str, params: Obj) -> Obj:
 
 def _set_customer(customer: Obj, params: Obj) -> None:
     metadata = merged_metadata(customer["metadata"], params.get("metadata", {}))
-    customer.update({key: params[key] or None for key in _CUSTOMER_FIELDS if key in params})
+    customer.update({key: None if params[key] == "" else params[key] for key in _CUSTOMER_FIELDS if key in params})
     customer["invoice_settings"].update(params.get("invoice_settings", {}))
     customer["metadata"] = metadata

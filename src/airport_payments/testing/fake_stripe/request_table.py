@@ -48,20 +48,15 @@ BROWSER_ONLY: Final[Fields] = {
     "_stripe_version": "string", "is_stripe_sdk": "boolean", "save_payment_method": "boolean",
 }  # fmt: skip
 
+_ONLY_AT_CREATION: Final = ("payment_method", "tax_id_data", "test_clock")
+
 # From stripe-python's `stripe/params`, for endpoints that request_params.json doesn't hold.
 _EXTRA: Final[dict[str, Fields]] = {
     "GET /v1/balance_transactions/{id}": _EXPAND,
     "GET /v1/customers": {**_PAGE, "created": _CREATED, "email": "string"},
+    # Most of what can be set at creation can be changed later.
     "POST /v1/customers/{customer}": {
-        **_EXPAND,
-        "address": "any",
-        "description": "string",
-        "email": "string<512",
-        "invoice_settings": "any",
-        "metadata": {"|": [{"*": "text"}, [""]]},
-        "name": "string<256",
-        "phone": "string<20",
-        "shipping": "any",
+        name: kind for name, kind in _FILE["requests"]["POST /v1/customers"].items() if name not in _ONLY_AT_CREATION
     },
     "DELETE /v1/customers/{customer}": {},
     "GET /v1/customers/{customer}/payment_methods": {**_PAGE, "type": "string", "allow_redisplay": "string"},
@@ -97,17 +92,23 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def _with_cards(fields: Fields) -> Fields:
-    """Let a card be given by its number or token: Stripe's public description leaves that out, Stripe.js does it."""
-    if "payment_method_data" not in fields:
-        return fields
-    data = SHARED["payment_method_data"]
-    words = SHARED["type"]
-    assert isinstance(data, dict)  # noqa: S101 - a fixed table
-    assert isinstance(words, list)  # noqa: S101 - a fixed table
-    return {**fields, "payment_method_data": {**data, "card": _CARD, "type!": ["card", *words]}}
+def _completed(fields: Fields) -> Fields:
+    """Add what the reduced schemas cut off.
+
+    A card may be given by its number or token: Stripe's public description leaves that out, Stripe.js does it.
+    """
+    completed = dict(fields)
+    if "payment_method_data" in fields:
+        data = SHARED["payment_method_data"]
+        words = SHARED["type"]
+        assert isinstance(data, dict)  # noqa: S101 - a fixed table
+        assert isinstance(words, list)  # noqa: S101 - a fixed table
+        completed["payment_method_data"] = {**data, "card": _CARD, "type!": ["card", *words]}
+    if "excluded_payment_method_types" in fields:
+        completed["excluded_payment_method_types"] = {"|": [{"[]": "@excluded_payment_method_types"}, [""]]}
+    return completed
 
 
 ENDPOINTS: Final[dict[str, Fields]] = {
-    endpoint: _with_cards(fields) for endpoint, fields in {**_FILE["requests"], **_EXTRA}.items()
+    endpoint: _completed(fields) for endpoint, fields in {**_FILE["requests"], **_EXTRA}.items()
 }
