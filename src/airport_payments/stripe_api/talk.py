@@ -116,7 +116,7 @@ def _failed(result: ApiResult) -> PortReply:
         return Unanswered("the idempotency key was used with other parameters", key_spent=True)
     if status >= 500:
         return Unanswered(f"Stripe answered {status}", server_error=True)
-    if status in {409, 424, 429} or not 400 <= status < 500 or code in {"lock_timeout", "rate_limit"}:
+    if result.in_flight or status in {424, 429} or not 400 <= status < 500 or code in {"lock_timeout", "rate_limit"}:
         return Unanswered(f"Stripe answered {status} ({code or kind or 'no reason'})")
     if status in {401, 403}:
         # Its message may quote part of the key.
@@ -124,10 +124,17 @@ def _failed(result: ApiResult) -> PortReply:
     refusal = RefusalKind.CARD if status == 402 or kind == "card_error" else _KINDS.get(code or "", RefusalKind.INVALID)
     embedded = result.error.get("payment_intent") if result.error else None
     seen = read_embedded_intent(embedded) if isinstance(embedded, dict) else None
+    failure = _failure(result) if refusal is RefusalKind.CARD else None
+    # Of a card error only what may be shown: the log would tell of a stolen card, too.
+    reason = (
+        f"{failure.code}: {failure.message}"
+        if failure
+        else f"{code or kind or status}: {result.field('message') or ''}"
+    )
     return Refused(
         refusal,
-        f"{code or kind or status}: {result.field('message') or ''}"[:MAX_REASON],
-        failure=_failure(result) if refusal is RefusalKind.CARD else None,
+        reason[:MAX_REASON],
+        failure=failure,
         seen=IntentSeen(seen, replayed=result.replayed) if seen is not None else None,
     )
 
