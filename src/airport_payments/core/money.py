@@ -79,7 +79,8 @@ class Money:
             InvalidRequest: the currency is unknown, or the amount is not a finite number, not exact in this currency
                 (10.005 EUR, 1.5 JPY), negative or over the limit. Nothing is ever rounded.
         """
-        code = currency.lower() if len(currency) == 3 else ""
+        # ASCII only: other letters, such as the Kelvin sign, become ASCII when they are lowered.
+        code = currency.lower() if type(currency) is str and currency.isascii() else ""
         exponent = EXPONENTS.get(code)
         if exponent is None:
             raise _refuse("currency", "not a currency that Stripe takes")
@@ -112,7 +113,8 @@ def _exact(amount: Decimal | int | str) -> Decimal:
     _, digits, exponent = amount.as_tuple()
     if len(digits) > MAX_DECIMAL_DIGITS or not -MAX_DECIMAL_DIGITS <= int(exponent) <= MAX_DECIMAL_DIGITS:
         raise _refuse("amount", "too many digits")
-    if abs(amount) > MAX_AMOUNT_MINOR:
+    # Not abs(): that rounds to the program's decimal context, or traps in it.
+    if amount.copy_abs() > MAX_AMOUNT_MINOR:
         raise _refuse("amount", "over the limit")
     return amount
 
