@@ -1,14 +1,15 @@
 """Payments in FastAPI: routing and nothing else. Start with `uvicorn examples.fastapi_app.app:app`."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from airport_payments import AsyncPaymentEndpoints, AsyncPaymentGateway, StripeSettings
 from airport_payments import contract_models as models
@@ -25,7 +26,7 @@ endpoints = AsyncPaymentEndpoints(gateway, tokens.customer_async)
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
     """Create the tables, and do what is due in the background until the server stops."""
     await bookings.create_tables()
     stop = asyncio.Event()
@@ -41,11 +42,18 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(title="Airport payments", lifespan=lifespan, redirect_slashes=False)
 
 
+async def pieces(request: Request) -> AsyncIterator[bytes]:
+    """Yield the request's body piece by piece. Where the client goes away it ends, and what came is judged as it came."""
+    with suppress(ClientDisconnect):
+        async for chunk in request.stream():
+            yield chunk
+
+
 async def pay(request: Request) -> Response:
     """Hand a request over, and send back what comes."""
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
     # Not `request.url`: that cannot be read where the query is not UTF-8.
-    result = await endpoints.handle(request.method, request.scope["path"], headers, request.stream())
+    result = await endpoints.handle(request.method, request.scope["path"], headers, pieces(request))
     return Response(result.body, result.status, dict(result.headers))
 
 

@@ -21,8 +21,9 @@ import httpx
 import jwt
 import pytest
 import werkzeug.test
+from starlette.requests import ClientDisconnect
 
-from airport_payments import AsyncPaymentGateway, Booking, BookingStatus, Money, PaymentGateway
+from airport_payments import AsyncPaymentGateway, Booking, BookingStatus, Money, PaymentGateway, gateway, gateway_async
 from airport_payments.stripe_api import results
 from airport_payments.testing import FakeStripe
 from airport_payments.testing.fake_stripe import sign
@@ -124,7 +125,8 @@ class InFlask:
         else:
             # As gunicorn hands over a body of unknown length.
             length = next((value for name, value in given if name.lower() == "content-length"), "")
-            stream = {"wsgi.input": _Stream(iter(body)), "wsgi.input_terminated": True, "CONTENT_LENGTH": length}
+            stream = {"wsgi.input": _Stream(iter(body)), "CONTENT_LENGTH": length}
+            stream["wsgi.input_terminated"] = not isinstance(body, Broken)
             how = {"environ_overrides": stream}
         answer = self._client.open(path, method=method, headers=given, **how)
         reply = Reply(answer.status_code, list(answer.headers.items()), answer.get_data())
@@ -136,9 +138,21 @@ class InFlask:
             end()
 
 
+class Broken:
+    """A body whose client goes away after these bytes."""
+
+    def __init__(self, sent: bytes) -> None:
+        self.sent = sent
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.sent
+
+
 async def _pieces(body: Iterable[bytes]):
     for piece in body:
         yield piece
+    if isinstance(body, Broken):
+        raise ClientDisconnect  # as `Request.stream` does
 
 
 def _raw(value: str | bytes) -> bytes:
@@ -241,6 +255,18 @@ class Shop:
         """Book, ask for a PaymentIntent, and return its id."""
         return self.create(self.book(booking_id)).json["data"]["paymentIntentId"]
 
+    def ask_stripe(self, path: str, form: bytes = b"") -> None:
+        """Call Stripe's API beside the app, as its Dashboard or another program would."""
+        headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/x-www-form-urlencoded"}
+        answer = self.fake.handle("POST", path, headers, form)
+        assert answer.status == 200, answer.body
+
+    def pay_slowly(self, intent_id: str) -> None:
+        """Let the customer pay from a bank account: the intent is `processing` until the bank answers."""
+        form = b"payment_method=pm_us_bank_account_processing&mandate_data[customer_acceptance][type]=offline"
+        self.ask_stripe(f"/v1/payment_intents/{intent_id}/confirm", form + b"&return_url=https%3A%2F%2Fexample.com")
+        assert self.fake.intents[intent_id]["status"] == "processing"
+
     def last_event(self, event_type: str) -> dict:
         """The last event of a type that Stripe made."""
         return [event for event in self.fake.events.values() if event["type"] == event_type][-1]
@@ -307,6 +333,17 @@ class Shop:
             assert not [secret for secret in (*CANARIES, *secrets) if secret in shown], f"{path} shows a secret"
         for line in self.log.lines:
             assert not [secret for secret in (*CANARIES, *secrets) if secret in line], f"logged: {line}"
+
+
+def never_saves(shop: Shop, patch: pytest.MonkeyPatch) -> None:
+    """Let other writers win every race."""
+    patch.setattr(gateway, "MAX_ROUNDS", 3)
+    patch.setattr(gateway_async, "MAX_ROUNDS", 3)
+
+    async def lost_async(change):
+        return False
+
+    patch.setattr(shop.bookings, "save", lost_async if shop.kind == "fastapi" else lambda change: False)
 
 
 def environment(database: Path, **changes: str | None) -> dict[str, str | None]:

@@ -5,11 +5,11 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from airport_payments import Money, gateway, gateway_async
+from airport_payments import Money
 from airport_payments.testing.fake_stripe import Fault
 
 from .expect import ok, refused
-from .harness import open_shop
+from .harness import CONFIRM, CREATE, WEBHOOK, Broken, bearer, never_saves, open_shop, token
 
 # Statuses, seconds and connections: each of these is "no answer".
 DOWN = {
@@ -115,13 +115,7 @@ def test_health_says_that_the_database_answers(shop):
 
 def test_when_other_writers_keep_winning_the_answer_is_busy(shop, monkeypatch):
     shop.book("b-1")
-    monkeypatch.setattr(gateway, "MAX_ROUNDS", 3)
-    monkeypatch.setattr(gateway_async, "MAX_ROUNDS", 3)
-
-    async def lost_async(change):
-        return False
-
-    monkeypatch.setattr(shop.bookings, "save", lost_async if shop.kind == "fastapi" else lambda change: False)
+    never_saves(shop, monkeypatch)
 
     with shop.unwritten():
         refused(shop.create("b-1"), 503, "busy")
@@ -129,14 +123,7 @@ def test_when_other_writers_keep_winning_the_answer_is_busy(shop, monkeypatch):
 
 def test_while_an_old_intent_is_still_processing_a_new_price_is_busy(shop):
     old = shop.opened("b-1")
-    shop.fake.handle(
-        "POST",
-        f"/v1/payment_intents/{old}/confirm",
-        {"Authorization": "Bearer sk_test_CANARYapikey000", "Content-Type": "application/x-www-form-urlencoded"},
-        b"payment_method=pm_us_bank_account_processing&mandate_data[customer_acceptance][type]=offline"
-        b"&return_url=https%3A%2F%2Fexample.com",
-    )
-    assert shop.fake.intents[old]["status"] == "processing"
+    shop.pay_slowly(old)
     shop.set_price("b-1", Money(50000, "usd"))
 
     refused(shop.create("b-1", amount=500), 503, "busy")
@@ -201,3 +188,15 @@ def test_a_damaged_ledger_is_an_internal_error_and_stays_as_it_is(shop):
         refused(shop.status("b-1"), 500, "internal_error")
         refused(shop.event(shop.last_event("payment_intent.created")), 500, "internal_error")
     assert "damaged" not in "".join(reply.body.decode() for _, reply in shop.replies)
+
+
+@pytest.mark.parametrize("path", [CREATE, CONFIRM, WEBHOOK])
+def test_a_body_that_breaks_off_is_the_clients_mistake(shop, path):
+    """It says that it is longer than it is: what came is judged as it came."""
+    headers = [bearer(token()), ("Stripe-Signature", "t=1,v1=" + "0" * 64), ("Content-Length", "400")]
+
+    reply = shop.send("POST", path, headers, Broken(b'{"bookingId":"b-1",'))
+
+    code = "invalid_signature" if path == WEBHOOK else "invalid_request"
+    assert (reply.status, reply.json["data"]["error_code"]) == (400, code)
+    assert not shop.log.of("ERROR")
