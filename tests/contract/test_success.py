@@ -194,6 +194,34 @@ def test_confirm_of_a_payment_that_waits_for_the_customer(shop):
     ok(shop.confirm("b-1", intent_id), COMPLETED)
 
 
+def test_confirm_of_a_payment_that_the_bank_still_processes(shop):
+    intent_id = shop.opened("b-1")
+    shop.pay_slowly(intent_id)
+
+    reply = shop.confirm("b-1", intent_id)
+
+    data = {
+        "paymentStatus": "processing",
+        "message": "Payment is processing. Ask again in a moment.",
+        "clientSecret": shop.fake.intents[intent_id]["client_secret"],
+    }
+    ok(reply, data, success=False)
+    ok(shop.status("b-1"), {"paymentStatus": "pending", "bookingStatus": "pending", "stripeStatus": "processing"})
+    shop.fake.settle(intent_id)
+    ok(shop.confirm("b-1", intent_id), COMPLETED)
+
+
+def test_create_after_the_intent_was_canceled_at_stripe_opens_another(shop):
+    old = shop.opened("b-1")
+    shop.ask_stripe(f"/v1/payment_intents/{old}/cancel")
+
+    new = shop.create("b-1").json["data"]["paymentIntentId"]
+
+    assert new != old
+    assert shop.create("b-1").json["data"]["paymentIntentId"] == new
+    refused(shop.confirm("b-2", new), 404, "booking_not_found")
+
+
 def test_confirm_of_a_canceled_intent_gives_no_client_secret(shop):
     intent_id = shop.opened("b-1")
     assert shop.post("/bookings/b-1/cancel", {}).status == 200

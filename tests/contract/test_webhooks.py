@@ -6,10 +6,10 @@ import time
 import pytest
 
 from airport_payments import BookingStatus
-from airport_payments.testing.fake_stripe import sign
+from airport_payments.testing.fake_stripe import Fault, sign
 
 from .expect import ok, refused
-from .harness import WEBHOOK_SECRET, open_shop
+from .harness import WEBHOOK_SECRET, never_saves, open_shop
 
 NOW = int(time.time())
 OTHER_SECRET = "whsec_of_another_endpoint_000000"
@@ -225,6 +225,42 @@ def test_our_payment_of_an_unknown_booking_is_unmatched_and_logged_as_an_error(p
         outcome(paid.event(event), "unmatched")
     (line,) = paid.log.of("ERROR")
     assert "b-nowhere" in line
+
+
+def unreadable(event: dict) -> dict:
+    """The event as another API version might write it: of a form whose fields we cannot read."""
+    return of_object(event, amount={"value": 450.99}, status=["paid"])
+
+
+def test_an_event_of_another_form_is_asked_for_again_in_ours(paid):
+    outcome(paid.event(unreadable(succeeded(paid))), "applied")
+
+    ok(paid.status("b-1"), COMPLETED)
+
+
+def test_an_event_that_must_be_asked_for_while_stripe_is_down_is_503(paid):
+    """So that Stripe sends it again."""
+    event = unreadable(succeeded(paid))
+    paid.fake.inject(Fault.connection_lost(), times=3)
+
+    with paid.unwritten():
+        refused(paid.event(event), 503, "stripe_unavailable")
+    outcome(paid.event(event), "applied")
+
+
+def test_an_event_of_another_form_whose_object_does_not_exist_is_ignored_and_logged_as_an_error(paid):
+    event = of_object(unreadable(succeeded(paid)), id="pi_of_nobody_at_all")
+
+    with paid.unwritten():
+        outcome(paid.event(event), "ignored")
+    assert len(paid.log.of("ERROR")) == 1
+
+
+def test_when_other_writers_keep_winning_a_webhook_is_503_too(paid, monkeypatch):
+    never_saves(paid, monkeypatch)
+
+    with paid.unwritten():
+        refused(paid.event(succeeded(paid)), 503, "busy")
 
 
 def test_a_webhook_calls_nothing_at_stripe_that_changes_anything(paid):
