@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).parents[2]
 SERVERS = {
     "uvicorn": ["uvicorn", "examples.fastapi_app.app:app", "--host", "127.0.0.1", "--port", "{port}"],
     "gunicorn": [
-        "gunicorn", "examples.flask_app.app:app", "--bind", "127.0.0.1:{port}", "--workers", "3", "--threads", "4",
+        "gunicorn", "examples.flask_app.app:app", "--bind", "127.0.0.1:{port}", "--workers", "2", "--threads", "4",
     ],
 }  # fmt: skip
 PRICE = {"amount": 450.99, "currency": "usd"}

@@ -18,8 +18,6 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-
-from airport_payments.testing.fake_stripe import sign
 from tests.contract.harness import (
     CONFIRM,
     CREATE,
@@ -30,6 +28,8 @@ from tests.contract.harness import (
     open_shop,
     token,
 )
+
+from airport_payments.testing.fake_stripe import sign
 
 STATUS_PATH = STATUS + "{booking_id}"
 JSON = "application/json"
