@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import stripe
+from tests.bench.events import SAMPLES
+from tests.bench.measure import Figure, rounds
 
 from airport_payments import Booking, Money, PaymentGateway, StripeSettings
 from airport_payments.storage.memory import MemoryBookingRepository
 from airport_payments.stripe_api.port import StripePort
-from tests.bench.events import SAMPLES
-from tests.bench.measure import Figure, rounds
 
 KEY = "sk_test_" + "b" * 24
 METADATA = {"airport_namespace": "airport", "airport_booking": "b-1", "airport_attempt": "a-1"}
@@ -80,4 +80,8 @@ def figures() -> list[Figure]:
 
     ratio, mine, other = rounds(ours, theirs, ours_n=60, theirs_n=60)
     detail = f"{mine:.0f} µs against {other:.0f} µs"
-    return [Figure("create_payment, memory storage", "payment_intents.create", ratio, "≥ 3 times less CPU", ratio >= 3, detail)]
+    return [
+        Figure(
+            "create_payment, memory storage", "payment_intents.create", ratio, "≥ 3 times less CPU", ratio >= 3, detail
+        )
+    ]

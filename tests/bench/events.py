@@ -5,9 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import stripe
+from tests.bench.measure import Figure, rounds
 
 from airport_payments import construct_event
-from tests.bench.measure import Figure, rounds
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SECRET = "whsec_" + "b" * 32

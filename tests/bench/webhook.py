@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
+from tests.bench.measure import Figure
 
 from airport_payments import Booking, Money, PaymentGateway, StripeSettings
 from airport_payments.core.facts import IntentSeen, IntentView, PortReply
@@ -16,7 +17,6 @@ from airport_payments.core.model import IntentStatus
 from airport_payments.core.secret import Secret
 from airport_payments.storage.sqlalchemy import SqlAlchemyBookingRepository
 from airport_payments.stripe_api.signature import sign, verify
-from tests.bench.measure import Figure
 
 SECRET = "whsec_" + "b" * 32
 SAMPLE = Path(__file__).parent.parent / "samples" / "payment_intent.succeeded.4k.json"
@@ -51,7 +51,11 @@ def figures() -> list[Figure]:
         again = statistics.median(duplicate) * 1e6
         share = statistics.median(d / a for d, a in zip(duplicate, ours, strict=True))
         detail = f"{again:.0f} µs, {writes} writes"
-        found.append(Figure(f"a duplicate, synchronous={synchronous}", "its first delivery", share, "no write", writes == 0, detail))
+        found.append(
+            Figure(
+                f"a duplicate, synchronous={synchronous}", "its first delivery", share, "no write", writes == 0, detail
+            )
+        )
     return found
 
 
@@ -95,7 +99,9 @@ def _changes(engine: Engine) -> int:
 
 
 class _Ours:
-    def __init__(self, gateway: PaymentGateway, repository: SqlAlchemyBookingRepository, settings: StripeSettings) -> None:
+    def __init__(
+        self, gateway: PaymentGateway, repository: SqlAlchemyBookingRepository, settings: StripeSettings
+    ) -> None:
         self.gateway, self.repository, self.settings = gateway, repository, settings
         self.sample = SAMPLE.read_text()
 
@@ -136,7 +142,10 @@ class _Handwritten:
         start = document.index('"attempt":"') + 11
         attempt_id = document[start : document.index('"', start)]
         now_us = int(datetime.now(UTC).timestamp() * 1e6)
-        new = document.replace('"open"', '"succeeded"')[:-1] + f',"announced":1,"announcements":[{{"booking":"{booking_id}"}}]}}'
+        new = (
+            document.replace('"open"', '"succeeded"')[:-1]
+            + f',"announced":1,"announcements":[{{"booking":"{booking_id}"}}]}}'
+        )
         self.db.execute("BEGIN IMMEDIATE")
         self.db.execute(
             "UPDATE airport_ledgers SET version = ?, document = ?, due_at_us = ? WHERE booking_id = ? AND version = ? AND EXISTS "
@@ -152,7 +161,9 @@ class _Handwritten:
             "INSERT INTO airport_history (booking_id, at_us, fact, decision, event_id, intent_id) VALUES (?, ?, ?, ?, ?, ?)",
             (booking_id, now_us, "payment_intent.succeeded", "paid: booking confirmed", "evt_1", f"pi_{attempt_id}"),
         )
-        self.db.execute("UPDATE airport_bookings SET status = 'confirmed' WHERE id = ? AND status = ?", (booking_id, status))
+        self.db.execute(
+            "UPDATE airport_bookings SET status = 'confirmed' WHERE id = ? AND status = ?", (booking_id, status)
+        )
         self.db.execute("COMMIT")
 
     def close(self) -> None:

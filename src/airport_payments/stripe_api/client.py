@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from airport_payments.stripe_api.results import ApiResult, from_headers
 
@@ -48,7 +48,7 @@ def result_of_error(error: "stripe.StripeError") -> ApiResult:
             document = json.loads(error.http_body)
         except ValueError:
             document = None
-    details = document.get("error") if isinstance(document, Mapping) else None
+    details = cast("Mapping[str, object]", document).get("error") if isinstance(document, Mapping) else None
     if 200 <= status < 300:
         # A success whose body was cut off or is no JSON: it may have happened.
         return ApiResult(None, reason="an answer that cannot be read")

@@ -123,7 +123,7 @@ def _failed(result: ApiResult) -> PortReply:
         return Refused(RefusalKind.CREDENTIALS, f"{status} {code or kind or ''}".strip())
     refusal = RefusalKind.CARD if status == 402 or kind == "card_error" else _KINDS.get(code or "", RefusalKind.INVALID)
     embedded = result.error.get("payment_intent") if result.error else None
-    seen = read_embedded_intent(embedded) if isinstance(embedded, dict) else None
+    seen = read_embedded_intent(embedded) if embedded is not None else None
     failure = _failure(result) if refusal is RefusalKind.CARD else None
     # Of a card error only what may be shown: the log would tell of a stolen card, too.
     reason = (
