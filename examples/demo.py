@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import jwt
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -84,7 +86,10 @@ class Page:
                 headers["cache-control"] = "no-cache"
             await send(message)
 
-        await self._files(scope, receive, send_with_headers)
+        try:
+            await self._files(scope, receive, send_with_headers)
+        except HTTPException as error:
+            await PlainTextResponse(error.detail, error.status_code)(scope, receive, send_with_headers)
 
 
 def add_demo(to: FastAPI) -> None:

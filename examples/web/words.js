@@ -51,7 +51,7 @@ export function readAmount(text, currency) {
 
 /** @type {Record<string, Words>} */
 const BOOKING = {
-  pending: { text: "Waiting for payment", tone: "neutral" },
+  pending: { text: "Awaiting payment", tone: "neutral" },
   confirmed: { text: "Confirmed", tone: "good" },
   cancelled: { text: "Cancelled", tone: "neutral" },
 };
