@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from airport_payments.core.model import Booking, BookingStatus, Change, HistoryLine, Snapshot
 from airport_payments.core.money import Money
@@ -106,6 +107,7 @@ class AsyncSqliteStore(_OnLoop):
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
         self.others = threading.enumerate()
+        options.setdefault("poolclass", AsyncAdaptedQueuePool)  # the default since SQLAlchemy 2.0.38
         self.engine = create_async_engine(f"sqlite+aiosqlite:///{path}", **options)
         super().__init__(AsyncSqlAlchemyBookingRepository(self.engine))
 

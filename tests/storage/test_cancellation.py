@@ -1,6 +1,7 @@
 """A task that is cancelled anywhere in a call leaves no open transaction, no lost connection, and no half of a save."""
 
 import asyncio
+import gc
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -43,7 +44,17 @@ async def cancelled(work: Any, after_s: float | None, steps: int) -> bool:
 
 
 def clean(store: AsyncSqliteStore) -> None:
-    assert store.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    pool: Any = store.engine.pool
+
+    async def returned() -> None:
+        # A connection is given back even when the task is gone: by the loop, a little later.
+        for _ in range(1000):
+            if pool.checkedout() == 0:
+                return
+            await asyncio.sleep(0.001)
+
+    store.run(returned())
+    assert pool.checkedout() == 0
     # The thread may still be about to end its transaction; nobody has to help it.
     with closing(sqlite3.connect(store.path, timeout=5, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -68,6 +79,8 @@ def test_a_save_cancelled_at_any_moment_is_written_whole_or_not_at_all(store: As
     assert saved > 0
 
 
+# aiosqlite leaves a connection that was being opened to the garbage collector; Python 3.13 says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_calls_cancelled_before_they_have_a_connection_lose_none(store: AsyncSqliteStore) -> None:
     store.add_booking(booking())
     for turn in range(60):
@@ -76,6 +89,7 @@ def test_calls_cancelled_before_they_have_a_connection_lose_none(store: AsyncSql
         store.run(cancelled(store.repository.get("bk_1"), None, turn % 10))
         clean(store)
     assert load(store).booking == booking()
+    gc.collect()
 
 
 def test_a_save_cancelled_while_it_waits_for_another_writer_leaves_the_pool_usable(store: AsyncSqliteStore) -> None:

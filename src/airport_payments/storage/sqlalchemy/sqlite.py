@@ -9,6 +9,7 @@ set `isolation_level`. Where it set `autocommit=False` (Python 3.12), the driver
 then our first write takes the lock.
 """
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -111,8 +112,8 @@ class Sqlite:
             raise
 
     async def give_back_async(self, lease: PoolProxiedConnection) -> None:
-        """Return a connection to the pool."""
-        await greenlet_spawn(lease.close)
+        """Return a connection to the pool, also when the task is cancelled once more meanwhile."""
+        await asyncio.shield(greenlet_spawn(lease.close))
 
 
 def read(connection: sqlite3.Connection, sql: str, parameters: Parameters) -> list[Row]:
