@@ -193,7 +193,7 @@ ERRORS: Final[Mapping[str, Mapping[int, list[str]]]] = {
     WEBHOOK_PATH: {
         400: ["invalid_signature"],
         413: ["payload_too_large"],
-        500: ["internal_error"],
+        500: ["misconfigured", "internal_error"],
         503: ["stripe_unavailable", "storage_unavailable", "busy"],
     },
 }

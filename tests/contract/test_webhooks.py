@@ -248,6 +248,16 @@ def test_an_event_that_must_be_asked_for_while_stripe_is_down_is_503(paid):
     outcome(paid.event(event), "applied")
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_event_that_may_not_be_asked_for_is_misconfigured_and_comes_again(paid, status):
+    event = unreadable(succeeded(paid))
+    paid.fake.inject(Fault.response(status, {"type": "invalid_request_error", "message": "No such permission"}))
+
+    with paid.unwritten():
+        refused(paid.event(event), 500, "misconfigured")
+    outcome(paid.event(event), "applied")
+
+
 def test_an_event_of_another_form_whose_object_does_not_exist_is_ignored_and_logged_as_an_error(paid):
     event = of_object(unreadable(succeeded(paid)), id="pi_of_nobody_at_all")
 

@@ -62,7 +62,7 @@ CODES = {
     ("post", WEBHOOK): {
         400: {"invalid_signature"},
         413: {"payload_too_large"},
-        500: {"internal_error"},
+        500: {"misconfigured", "internal_error"},
         503: TRY_AGAIN,
     },
 }
