@@ -52,7 +52,7 @@ async def pieces(request: Request) -> AsyncIterator[bytes]:
 async def pay(request: Request) -> Response:
     """Hand a request over, and send back what comes."""
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-    # Not `request.url`: that cannot be read where the query is not UTF-8.
+    # As the server decoded it. `request.url` is put together again, and in some versions an encoded `?` cuts it short.
     result = await endpoints.handle(request.method, request.scope["path"], headers, pieces(request))
     return Response(result.body, result.status, dict(result.headers))
 
