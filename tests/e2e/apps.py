@@ -10,11 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import sqlite3
+import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+import httpx
+import jwt
+from tests.conftest import Processes
 
 from airport_payments.testing import FakeStripe, Fault
 from airport_payments.testing.fake_stripe import Injection
@@ -22,6 +29,16 @@ from airport_payments.testing.fake_stripe import Injection
 API_KEY = "sk_test_CANARYapikey000"
 WEBHOOK_SECRET = "whsec_CANARYwebhook0000000000000000"
 JWT_SECRET = "CANARY-jwt-secret-of-32-bytes-or-more"
+
+
+REPOSITORY = Path(__file__).parents[2]
+SERVERS = {
+    "uvicorn": ["uvicorn", "examples.fastapi_app.app:app", "--host", "127.0.0.1", "--port", "{port}"],
+    "gunicorn": [
+        "gunicorn", "examples.flask_app.app:app", "--bind", "127.0.0.1:{port}", "--workers", "2", "--threads", "4",
+    ],
+}  # fmt: skip
+PRICE = {"amount": 450.99, "currency": "usd"}
 
 
 class Control:
@@ -126,6 +143,116 @@ def eventually(what, *, timeout_s: float = 20.0):
         assert time.monotonic() < end, f"not within {timeout_s:g} s"
         time.sleep(0.02)
     return found
+
+
+class Town:
+    """One app, its database, and the fake Stripe that it talks to."""
+
+    def __init__(self, server: str, folder: Path) -> None:
+        self.processes = Processes(folder)
+        self._server = [sys.executable, "-m", *SERVERS[server]]
+        self._folder = folder
+        self._port, stripe, control = (self.processes.free_port() for _ in range(3))
+        self.address = ("127.0.0.1", self._port)
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.database = folder / "airport.db"
+        self._env = {
+            "PYTHONPATH": REPOSITORY,
+            "STRIPE_SECRET_KEY": API_KEY,
+            "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "STRIPE_PUBLISHABLE_KEY": None,
+            "STRIPE_API_BASE": f"http://127.0.0.1:{stripe}",
+            "DATABASE_URL": f"sqlite:///{self.database}",
+            "JWT_SECRET": JWT_SECRET,
+            "AIRPORT_PAYMENTS_NAMESPACE": None,
+            "PYTHONWARNINGS": "default",
+        }
+        words = ["--port", stripe, "--control", control, "--webhooks", f"{self.url}/payment/webhook"]
+        self.processes.start(
+            sys.executable, "-m", "tests.e2e.apps", *words, name="fake-stripe", cwd=REPOSITORY, ready=control
+        )
+        self._control = f"http://127.0.0.1:{control}"
+        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.start()
+
+    def start(self) -> None:
+        """Start the app, as a supervisor would after a crash."""
+        words = [word.format(port=self._port) for word in self._server]
+        self.app = self.processes.start(*words, name="app", env=self._env, cwd=self._folder, ready=f"{self.url}/health")
+
+    def close(self) -> None:
+        self.client.close()
+        for process in reversed(self.processes.started):
+            process.stop()
+
+    # ---- Stripe, its customers and its network ----
+
+    def stripe(self, what: str, **given):
+        answer = httpx.post(f"{self._control}/{what}", json=given, timeout=30, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    # ---- customers ----
+
+    def bearer(self, owner: str = "alice") -> str:
+        """The header of a customer who is logged in."""
+        token = jwt.encode({"sub": owner, "exp": int(time.time()) + 600}, JWT_SECRET, "HS256")
+        return f"Authorization: Bearer {token}"
+
+    def ask(self, method: str, path: str, document: object = None, *, owner: str = "alice") -> httpx.Response:
+        name, _, value = self.bearer(owner).partition(": ")
+        return self.client.request(method, path, json=document, headers={name: value})
+
+    def book(self, **changes) -> str:
+        answer = self.ask("POST", "/bookings", {**PRICE, **changes})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["data"]["bookingId"]
+
+    def create(self, booking_id: str, *, owner: str = "alice", **changes) -> httpx.Response:
+        document = {"bookingId": booking_id, **PRICE, **changes}
+        return self.ask("POST", "/payment/create-payment-intent", document, owner=owner)
+
+    def opened(self) -> tuple[str, str]:
+        """Book and ask for a PaymentIntent: the ids of both."""
+        booking_id = self.book()
+        answer = self.create(booking_id)
+        assert answer.status_code == 200, answer.text
+        return booking_id, answer.json()["data"]["paymentIntentId"]
+
+    def confirm(self, booking_id: str, intent_id: str, *, owner: str = "alice") -> httpx.Response:
+        document = {"bookingId": booking_id, "paymentIntentId": intent_id}
+        return self.ask("POST", "/payment/confirm-payment", document, owner=owner)
+
+    def status(self, booking_id: str) -> dict:
+        answer = self.ask("GET", f"/payment/status/{booking_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def becomes(self, booking_id: str, payment_status: str) -> dict:
+        """Wait until a payment has this status."""
+        eventually(lambda: self.status(booking_id)["paymentStatus"] == payment_status)
+        return self.status(booking_id)
+
+    # ---- the database, and what must be true of it ----
+
+    def sql(self, statement: str, *values: object) -> list[tuple]:
+        with closing(sqlite3.connect(self.database, isolation_level=None, timeout=20)) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def settled(self, *booking_ids: str) -> None:
+        """Every booking was confirmed exactly once, nothing is outstanding, and Stripe's books say the same."""
+        for booking_id in booking_ids:
+            lines = self.sql("SELECT decision FROM airport_history WHERE booking_id = ?", booking_id)
+            assert [line for (line,) in lines if "booking confirmed" in line] == ["paid: booking confirmed"]
+            eventually(lambda booking_id=booking_id: self.quiet(booking_id))
+            paid = [i["amount_received"] for i in self.stripe("intents", booking_id=booking_id)]
+            assert [amount for amount in paid if amount] == [45099]
+
+    def quiet(self, booking_id: str) -> bool:
+        """Whether no command and no announcement is outstanding."""
+        ((document,),) = self.sql("SELECT document FROM airport_ledgers WHERE booking_id = ?", booking_id)
+        ledger = json.loads(document)
+        return not ledger.get("effects") and not ledger.get("announcements")
 
 
 def main() -> None:

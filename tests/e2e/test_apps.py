@@ -7,136 +7,19 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
-import sys
-import time
+import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
 
 import httpx
-import jwt
 import pytest
-from tests.conftest import _STARTED, Processes
+from tests.conftest import _STARTED
 
-from .apps import API_KEY, JWT_SECRET, WEBHOOK_SECRET, eventually
+from .apps import SERVERS, Town, eventually
 
 pytestmark = pytest.mark.e2e
 
-REPOSITORY = Path(__file__).parents[2]
-SERVERS = {
-    "uvicorn": ["uvicorn", "examples.fastapi_app.app:app", "--host", "127.0.0.1", "--port", "{port}"],
-    "gunicorn": [
-        "gunicorn", "examples.flask_app.app:app", "--bind", "127.0.0.1:{port}", "--workers", "2", "--threads", "4",
-    ],
-}  # fmt: skip
-PRICE = {"amount": 450.99, "currency": "usd"}
 COMPLETED = {"paymentStatus": "completed", "bookingStatus": "confirmed", "stripeStatus": "succeeded"}
 DECLINED, NEEDS_3DS = "4000000000000002", "4000002760003184"
-
-
-class Town:
-    """One app, its database, and the fake Stripe that it talks to."""
-
-    def __init__(self, server: str, folder: Path) -> None:
-        self.processes = Processes(folder)
-        self._server = [sys.executable, "-m", *SERVERS[server]]
-        self._folder = folder
-        self._port, stripe, control = (self.processes.free_port() for _ in range(3))
-        self.url = f"http://127.0.0.1:{self._port}"
-        self.database = folder / "airport.db"
-        self._env = {
-            "PYTHONPATH": REPOSITORY,
-            "STRIPE_SECRET_KEY": API_KEY,
-            "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
-            "STRIPE_PUBLISHABLE_KEY": None,
-            "STRIPE_API_BASE": f"http://127.0.0.1:{stripe}",
-            "DATABASE_URL": f"sqlite:///{self.database}",
-            "JWT_SECRET": JWT_SECRET,
-            "AIRPORT_PAYMENTS_NAMESPACE": None,
-            "PYTHONWARNINGS": "default",
-        }
-        words = ["--port", stripe, "--control", control, "--webhooks", f"{self.url}/payment/webhook"]
-        self.processes.start(
-            sys.executable, "-m", "tests.e2e.apps", *words, name="fake-stripe", cwd=REPOSITORY, ready=control
-        )
-        self._control = f"http://127.0.0.1:{control}"
-        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
-        self.start()
-
-    def start(self) -> None:
-        """Start the app, as a supervisor would after a crash."""
-        words = [word.format(port=self._port) for word in self._server]
-        self.app = self.processes.start(*words, name="app", env=self._env, cwd=self._folder, ready=f"{self.url}/health")
-
-    def close(self) -> None:
-        self.client.close()
-        for process in reversed(self.processes.started):
-            process.stop()
-
-    # ---- Stripe, its customers and its network ----
-
-    def stripe(self, what: str, **given):
-        answer = httpx.post(f"{self._control}/{what}", json=given, timeout=30, trust_env=False)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    # ---- customers ----
-
-    def ask(self, method: str, path: str, document: object = None, *, owner: str = "alice") -> httpx.Response:
-        token = jwt.encode({"sub": owner, "exp": int(time.time()) + 600}, JWT_SECRET, "HS256")
-        return self.client.request(method, path, json=document, headers={"Authorization": f"Bearer {token}"})
-
-    def book(self, **changes) -> str:
-        answer = self.ask("POST", "/bookings", {**PRICE, **changes})
-        assert answer.status_code == 201, answer.text
-        return answer.json()["data"]["bookingId"]
-
-    def create(self, booking_id: str, *, owner: str = "alice", **changes) -> httpx.Response:
-        document = {"bookingId": booking_id, **PRICE, **changes}
-        return self.ask("POST", "/payment/create-payment-intent", document, owner=owner)
-
-    def opened(self) -> tuple[str, str]:
-        """Book and ask for a PaymentIntent: the ids of both."""
-        booking_id = self.book()
-        answer = self.create(booking_id)
-        assert answer.status_code == 200, answer.text
-        return booking_id, answer.json()["data"]["paymentIntentId"]
-
-    def confirm(self, booking_id: str, intent_id: str, *, owner: str = "alice") -> httpx.Response:
-        document = {"bookingId": booking_id, "paymentIntentId": intent_id}
-        return self.ask("POST", "/payment/confirm-payment", document, owner=owner)
-
-    def status(self, booking_id: str) -> dict:
-        answer = self.ask("GET", f"/payment/status/{booking_id}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()["data"]
-
-    def becomes(self, booking_id: str, payment_status: str) -> dict:
-        """Wait until a payment has this status."""
-        eventually(lambda: self.status(booking_id)["paymentStatus"] == payment_status)
-        return self.status(booking_id)
-
-    # ---- the database, and what must be true of it ----
-
-    def sql(self, statement: str, *values: object) -> list[tuple]:
-        with closing(sqlite3.connect(self.database, isolation_level=None, timeout=20)) as connection:
-            return connection.execute(statement, values).fetchall()
-
-    def settled(self, *booking_ids: str) -> None:
-        """Every booking was confirmed exactly once, nothing is outstanding, and Stripe's books say the same."""
-        for booking_id in booking_ids:
-            lines = self.sql("SELECT decision FROM airport_history WHERE booking_id = ?", booking_id)
-            assert [line for (line,) in lines if "booking confirmed" in line] == ["paid: booking confirmed"]
-            eventually(lambda booking_id=booking_id: self.quiet(booking_id))
-            paid = [i["amount_received"] for i in self.stripe("intents", booking_id=booking_id)]
-            assert [amount for amount in paid if amount] == [45099]
-
-    def quiet(self, booking_id: str) -> bool:
-        """Whether no command and no announcement is outstanding."""
-        ((document,),) = self.sql("SELECT document FROM airport_ledgers WHERE booking_id = ?", booking_id)
-        ledger = json.loads(document)
-        return not ledger.get("effects") and not ledger.get("announcements")
 
 
 # One group each: with several pytest workers, each town is built once.
@@ -360,6 +243,63 @@ def test_two_customers_cannot_see_each_others_bookings(town):
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.content for answer in answers}) == 1
     assert town.status(booking_id)["bookingStatus"] == "pending"
+
+
+def said(town, *lines: str, body: bytes = b"", ends: bool = False) -> tuple[int, dict]:
+    """Send bytes as they are, and return status and JSON of the answer. `ends`: the client stops in the middle."""
+    head = "\r\n".join([*lines, "Host: shop.test", "Connection: close", "", ""])
+    with socket.create_connection(town.address, timeout=20) as connection:
+        connection.sendall(head.encode("latin-1") + body)
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while b"\r\n\r\n" not in answer or not answer.rstrip().endswith(b"}"):
+            piece = connection.recv(65_536)
+            assert piece, f"hung up after {answer!r}"
+            answer += piece
+    head, _, document = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(document[document.index(b"{") :])
+
+
+CREATE = "POST /payment/create-payment-intent HTTP/1.1"
+
+
+def test_a_body_that_never_ends_is_refused_while_it_is_being_sent(town):
+    piece = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+    for line, limit in ((CREATE, 16), ("POST /payment/webhook HTTP/1.1", 256)):
+        pieces = piece * (limit // 16 + 1)  # and no last one: the server has to answer before the end
+
+        status, answer = said(town, line, town.bearer(), "Transfer-Encoding: chunked", body=pieces)
+
+        assert (status, answer["data"]["error_code"]) == (413, "payload_too_large")
+
+
+def test_a_body_that_says_that_it_is_too_long_is_not_waited_for(town):
+    status, answer = said(town, CREATE, town.bearer(), "Content-Length: 99999999")
+
+    assert (status, answer["data"]["error_code"]) == (413, "payload_too_large")
+
+
+def test_a_header_that_must_not_come_twice_is_refused(town):
+    body = b'{"bookingId":"b-1","amount":1,"currency":"usd"}'
+    length = f"Content-Length: {len(body)}"
+    keys = ["Idempotency-Key: a", "Idempotency-Key: b"]
+
+    tokens = said(town, CREATE, town.bearer(), town.bearer(), length, body=body)
+    assert (tokens[0], tokens[1]["data"]["error_code"]) == (401, "unauthorized")
+    twice = said(town, CREATE, town.bearer(), *keys, length, body=body)
+    assert (twice[0], twice[1]["data"]["errors"][0]["field"]) == (400, "Idempotency-Key")
+
+
+def test_a_client_that_goes_away_in_the_middle_leaves_no_trace(town):
+    with socket.create_connection(town.address, timeout=20) as connection:
+        lines = [CREATE, "Host: shop.test", town.bearer(), "Content-Length: 400", "", '{"bookingId":']
+        connection.sendall("\r\n".join(lines).encode())
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65_536):
+            pass
+    # That no traceback was logged is checked at the end of every test.
+    assert town.client.get("/health").status_code == 200
 
 
 def test_sigterm_ends_the_server_in_good_order(town):
