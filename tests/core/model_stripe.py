@@ -16,6 +16,7 @@ from airport_payments.core.facts import (
     Unanswered,
 )
 from airport_payments.core.model import IntentStatus
+from airport_payments.core.money import Money
 
 S = IntentStatus
 PAYABLE = {S.REQUIRES_PAYMENT_METHOD, S.REQUIRES_CONFIRMATION, S.REQUIRES_ACTION, S.PROCESSING, S.REQUIRES_CAPTURE}
@@ -114,6 +115,7 @@ class TrueStripe:
             "authorise": waiting,
             "capture": {S.REQUIRES_CAPTURE},
             "dashboard_cancel": CANCELABLE,
+            "change_amount": waiting,
         }
         if intent.status not in allowed[deed]:
             return
@@ -131,6 +133,7 @@ class TrueStripe:
             "process": {"status": S.PROCESSING, "charge_id": charge, "failure": None},
             "authorise": {"status": S.REQUIRES_CAPTURE, "charge_id": charge, "failure": None},
             "dashboard_cancel": {"status": S.CANCELED, "failure": None},
+            "change_amount": {"amount": Money(price + 100, intent.amount.currency), "failure": None},
         }[deed]
         self.move(replace(intent, **done))
 

@@ -1,5 +1,6 @@
 """A booking that the team changed, the outcomes of a cancellation, and money that confirms nothing: rules 3, 4, 6, 7."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -226,6 +227,42 @@ class TestMoneyThatConfirmsNothing:
         driver.event(view("succeeded", "lost", "pi_00000009"), "evt_3")
         assert [p.place for p in driver.payments] == [Place.ATTACHED, Place.REVIEW]
         assert driver.announced == ["BookingConfirmed", "PaymentNeedsReview"]
+        assert driver.confirmations == 1
+
+    def test_rule_3_while_money_is_in_review_no_other_payment_stays_payable(self) -> None:
+        driver = opened()
+        driver.event(view("succeeded", "lost", "pi_00000009"), placed=True)
+        assert driver.payments[1].place is Place.REVIEW
+        driver.tick(seen("canceled"))
+        assert driver.payments[0].state is PaymentState.CANCELED
+
+    @pytest.mark.parametrize("told", ["event", "confirm", "request"])
+    def test_rule_4_an_intent_whose_amount_was_changed_at_stripe_is_not_handed_out_but_cancelled(self, told) -> None:
+        driver = opened()
+        changed = {"amount": Money(100, "usd")}
+        if told == "event":
+            driver.event(view("requires_action", **changed))
+            driver.tick(seen("canceled"))
+        elif told == "confirm":
+            assert driver.confirm(seen("requires_payment_method", **changed)).client_secret is None
+            driver.tick(seen("canceled"))
+        else:
+            answers = seen("requires_payment_method", **changed), seen("canceled")
+            reply = driver.request(*answers, seen("requires_payment_method", "a2", "pi_00000002"), attempt="a2")
+            assert reply.view.id == "pi_00000002"
+        assert driver.payments[0].state is PaymentState.CANCELED
+
+    def test_s1_a_confirmed_booking_that_the_team_reopens_is_not_confirmed_again(self) -> None:
+        driver = opened()
+        driver.event(view("succeeded"))
+        driver.team(status=BookingStatus.PENDING)
+        other = replace(
+            driver.payment, attempt_id="a2", intent_id="pi_00000002", place=Place.NONE, state=PaymentState.OPEN
+        )
+        ledger = replace(driver.snapshot.ledger, payments=(driver.payment, other))
+        driver.snapshot = replace(driver.snapshot, ledger=ledger)
+        driver.event(view("succeeded", "a2", "pi_00000002"), "evt_2")
+        assert driver.payments[1].review is ReviewReason.SURPLUS
         assert driver.confirmations == 1
 
     def test_rule_6_an_authorisation_confirms_nothing_until_it_is_captured(self) -> None:

@@ -99,6 +99,14 @@ def test_rule_5_within_open_an_event_is_a_hint_that_counts_once_and_what_we_aske
     assert driver.payment.stripe_status is S.PROCESSING
 
 
+def test_a_failure_that_we_ask_for_again_and_again_is_announced_once() -> None:
+    driver = opened()
+    for _ in range(3):
+        driver.confirm(seen(S.REQUIRES_PAYMENT_METHOD, failure=declined("ch_1"), charge_id="ch_1"))
+    driver.event(FAILED)
+    assert driver.announced == ["PaymentFailed"]
+
+
 def test_rule_5_an_authorisation_does_not_go_back_to_open() -> None:
     driver = opened()
     driver.event(view(S.REQUIRES_CAPTURE))

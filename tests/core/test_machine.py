@@ -31,7 +31,18 @@ from airport_payments.core.model import BookingStatus, IntentStatus, PaymentStat
 from airport_payments.core.money import Money
 
 OTHER_PRICE = Money(50000, "usd")
-DEEDS = ["pay", "decline", "ask", "process", "settle", "bounce", "authorise", "capture", "dashboard_cancel"]
+DEEDS = [
+    "pay",
+    "decline",
+    "ask",
+    "process",
+    "settle",
+    "bounce",
+    "authorise",
+    "capture",
+    "dashboard_cancel",
+    "change_amount",
+]
 # A call that a process has decided on leaves it within this time, or never.
 MOST_DELAY = timedelta(minutes=30)
 FINAL = {PaymentState.SUCCEEDED, PaymentState.CANCELED}
@@ -310,7 +321,7 @@ def test_the_invariants_hold_in_any_order_of_events() -> None:
     run_state_machine_as_test(
         Payments,
         settings=settings(
-            max_examples=120,
+            max_examples=100,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,

@@ -4,7 +4,7 @@ import decimal
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airport_payments.core.errors import InvalidRequest
@@ -129,6 +129,7 @@ def test_what_is_no_currency_in_any_case_is_refused(currency) -> None:
         Money.from_major(1, currency)
 
 
+@settings(deadline=None)
 @given(minor=st.integers(0, MAX_AMOUNT_MINOR), currency=st.sampled_from(CURRENCIES))
 def test_there_and_back_is_the_same_money(minor, currency) -> None:
     minor -= minor % STEPS_MINOR.get(currency, 1)
@@ -136,6 +137,7 @@ def test_there_and_back_is_the_same_money(minor, currency) -> None:
     assert Money.from_major(money.to_major(), currency) == money
 
 
+@settings(deadline=None)
 @given(amount=st.decimals(allow_nan=True) | st.text(max_size=12) | st.floats() | st.integers())
 def test_any_amount_is_exact_or_the_typed_error(amount) -> None:
     try:
