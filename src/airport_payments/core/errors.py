@@ -90,10 +90,10 @@ class InvalidSignature(RequestRefused):
     code = "invalid_signature"
     public_message = "The webhook signature is not valid."
 
-    def __init__(self, reason: str) -> None:
-        """Take the reason, in words of ours: nothing of the body or of the header."""
-        super().__init__(reason)
-        self.reason = reason
+    @property
+    def reason(self) -> str:
+        """Why, in words of ours: nothing of the body or of the header."""
+        return str(self)
 
 
 class AmountTooSmall(RequestRefused):

@@ -2,8 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -15,46 +14,86 @@ from airport_payments.stripe_api.marks import META_BOOKING, META_NAMESPACE
 from airport_payments.stripe_api.signature import MAX_BODY_BYTES, verify
 
 if TYPE_CHECKING:
-    from airport_payments.stripe_api.wire import ObjectDict
+    from airport_payments.stripe_api.wire import EnvelopeDict, ObjectDict
 
 DEFAULT_TOLERANCE_S: Final = 300
 # A time that datetime can hold; Stripe's `created` is in seconds.
 _MAX_CREATED_S: Final = 253_402_300_799
+_read_event: "Callable[[bytes], tuple[EnvelopeDict, ObjectDict]] | None" = None
 
 
-@dataclass(frozen=True, slots=True)
 class Event:
-    """An event of Stripe's, as far as it is used. Its repr shows nothing of the object.
+    """An event of Stripe's, as far as it is used. It cannot be changed, and its repr shows nothing of the object.
 
-    Args:
-        id: Stripe's id of the event, `evt_…`.
-        type: such as `payment_intent.succeeded`.
-        created: when Stripe made it, aware UTC, to the second: it decides no order.
-        livemode: True for live mode.
-        api_version: the API version that it was written in.
-        account: the connected account it is of, None for your own.
-        context: the organisation's context, None for your own.
-        object: the object it is about, as far as it is used.
+    It keeps what was read as it is: one is made for every delivery, and most of it is never asked for.
     """
 
-    id: str
-    type: str
-    created: datetime
-    livemode: bool
-    api_version: str | None
-    account: str | None
-    context: str | None
-    object: "ObjectDict" = field(repr=False)
+    __slots__ = ("_envelope", "_object")
+
+    def __init__(self, envelope: "EnvelopeDict", obj: "ObjectDict") -> None:
+        """Take what `construct_event` read. Use that to make one."""
+        self._envelope = envelope
+        self._object = obj
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Event):
+            return NotImplemented
+        return self._envelope == other._envelope and self._object == other._object
+
+    __hash__ = None  # type: ignore[assignment]  # it holds a document
+
+    def __repr__(self) -> str:
+        return f"Event(id={self.id!r}, type={self.type!r}, created={self.created!r}, livemode={self.livemode!r})"
+
+    @property
+    def id(self) -> str:
+        """Stripe's id of the event, `evt_…`."""
+        return self._envelope["id"]
+
+    @property
+    def type(self) -> str:
+        """Such as `payment_intent.succeeded`."""
+        return self._envelope["type"]
+
+    @property
+    def created(self) -> datetime:
+        """When Stripe made it, aware UTC, to the second: it decides no order."""
+        return datetime.fromtimestamp(self._envelope["created"], UTC)
+
+    @property
+    def livemode(self) -> bool:
+        """True for live mode."""
+        return self._envelope["livemode"]
+
+    @property
+    def api_version(self) -> str | None:
+        """The API version that it was written in."""
+        return self._envelope.get("api_version")
+
+    @property
+    def account(self) -> str | None:
+        """The connected account it is of, None for your own."""
+        return self._envelope.get("account")
+
+    @property
+    def context(self) -> str | None:
+        """The organisation's context, None for your own."""
+        return self._envelope.get("context")
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The metadata of the object that it is about."""
+        return self._object.get("metadata") or {}
 
     @property
     def object_id(self) -> str:
         """The id of the object it is about."""
-        return self.object.get("id", "")
+        return self._object.get("id", "")
 
     @property
     def object_type(self) -> str:
         """The type of that object, such as `payment_intent`."""
-        return self.object.get("object", "")
+        return self._object.get("object", "")
 
     @property
     def intent(self) -> IntentView | None:
@@ -64,14 +103,14 @@ class Event:
         if self.object_type != "payment_intent":
             return None
         try:
-            return intent_view(self.object)
+            return intent_view(self._object)
         except Unreadable:
             return None
 
     @property
     def head(self) -> EventHead:
         """What tells whose event this is."""
-        marks = self.object.get("metadata") or {}
+        marks = self.metadata
         return EventHead(
             self.type, self.livemode, self.account, self.context, marks.get(META_NAMESPACE), marks.get(META_BOOKING)
         )
@@ -98,7 +137,7 @@ def construct_event(
         InvalidSignature: forged, stale, ahead of time, malformed or missing, too large, or signed but no event.
         ConfigurationError: no secret was given, or one is too short.
     """
-    body = to_bytes(payload)
+    body = payload if type(payload) is bytes else to_bytes(payload)
     several = (secrets,) if isinstance(secrets, (str, Secret)) else tuple(secrets)
     verify(body, sig_header, several, now=time.time() if now is None else now, tolerance_s=tolerance)
     return parse_event(body)
@@ -122,23 +161,16 @@ def parse_event(body: bytes) -> Event:
     Raises:
         InvalidSignature: the body is not UTF-8, not JSON or not an event. Nothing of it is in the message.
     """
-    # Here, not above: pydantic is loaded by the first event, not by importing the library.
-    from airport_payments.stripe_api.wire import read_event  # noqa: PLC0415
+    global _read_event  # noqa: PLW0603 - an import costs a microsecond also when it is done, and this runs for every delivery
+    if _read_event is None:
+        # Here, not above: pydantic is loaded by the first event, not by importing the library.
+        from airport_payments.stripe_api.wire import read_event  # noqa: PLC0415
 
-    read, obj = read_event(body)
-    created = read["created"]
-    if not 0 <= created <= _MAX_CREATED_S:
+        _read_event = read_event
+    envelope, obj = _read_event(body)
+    if not 0 <= envelope["created"] <= _MAX_CREATED_S:
         raise InvalidSignature("the body is not an event of Stripe's")
-    return Event(
-        read["id"],
-        read["type"],
-        datetime.fromtimestamp(created, UTC),
-        read["livemode"],
-        read.get("api_version"),
-        read.get("account"),
-        read.get("context"),
-        obj,
-    )
+    return Event(envelope, obj)
 
 
 def unwrap(message: bytes | bytearray | str) -> Event:
