@@ -43,7 +43,7 @@ test-unit: $(READY) ## run the fast tests alone: the rules, and the talk with St
 check: check-style check-mypy check-pyright check-floors ## lint, formatting, types, and who may import whom
 
 check-style: $(READY)
-	@echo 'ruff' && $(BIN)/ruff check --quiet --output-format concise . && $(BIN)/ruff format --quiet --check .
+	@echo 'ruff' && $(BIN)/ruff check --quiet --output-format concise . && $(BIN)/ruff format --quiet --check --output-format concise .
 
 check-mypy: $(READY)
 	@echo 'mypy' && $(BIN)/mypy --no-error-summary

@@ -1,6 +1,6 @@
 """The docs' diagrams are drawn from the tables of the rules.
 
-    python -m tests.docs.test_diagrams --write     draw them again
+python -m tests.docs.test_diagrams --write     draw them again
 """
 
 from __future__ import annotations
