@@ -1,7 +1,5 @@
 """400 `invalid_request`: what is not exactly the contract's body is refused, field by field, and nothing is written."""
 
-import json
-
 import pytest
 
 from airport_payments import Money
@@ -199,11 +197,3 @@ def test_two_idempotency_keys_are_refused(shared, keys):
     with shared.unwritten():
         reply = shared.post(CREATE, GOOD, *(("Idempotency-Key", key) for key in keys))
         invalid(reply, "Idempotency-Key")
-
-
-def test_any_content_type_will_do_for_a_json_body(shop):
-    """The body is read as JSON whatever it is called: a wrong label must not lose a payment."""
-    shop.book("b-1")
-
-    for name in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
-        assert shop.post(CREATE, json.dumps(GOOD).encode(), ("Content-Type", name)).status == 200

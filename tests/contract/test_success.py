@@ -261,3 +261,12 @@ def test_status_of_money_that_confirms_nothing_is_review(shop):
     shop.fake.deliver()
 
     ok(shop.status("b-1"), {"paymentStatus": "review", "bookingStatus": "cancelled", "stripeStatus": "succeeded"})
+
+
+def test_any_content_type_will_do_for_a_json_body(shop):
+    """The body is read as JSON whatever it is called: a wrong label must not lose a payment."""
+    shop.book("b-1")
+    body = b'{"bookingId":"b-1","amount":450.99,"currency":"usd"}'
+
+    for name in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        assert shop.post("/payment/create-payment-intent", body, ("Content-Type", name)).status == 200
