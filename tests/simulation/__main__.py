@@ -1,0 +1,57 @@
+"""Run the simulation: `python -m tests.simulation --seed 7`, or `--runs 1000`."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from statistics import median
+
+from tests.simulation.plan import FAULTS
+from tests.simulation.shrink import shrink, story
+from tests.simulation.world import simulate
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, help="replay this one, and print its trace")
+    parser.add_argument("--runs", type=int, default=1000, help="how many seeds")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--real", action="store_true", help="through stripe-python, over FakeStripe")
+    parser.add_argument("--go-on", action="store_true", help="count failures instead of stopping at the first")
+    given = parser.parse_args()
+    if given.seed is not None:
+        result = simulate(given.seed, real=given.real)
+        print(result.trace())
+        if result.violation is not None:
+            print(story(shrink(result)))
+        return result.violation is not None
+    return _many(given)
+
+
+def _many(given: argparse.Namespace) -> int:
+    began = time.perf_counter()
+    steps, counts, together, failed = [], Counter[str](), set(), []
+    rules = Counter[str]()
+    for seed in range(given.first, given.first + given.runs):
+        result = simulate(seed, real=given.real, keep_trace=False)
+        steps.append(result.steps)
+        counts.update(set(result.counts))
+        together.add(frozenset(result.counts))
+        if result.violation is not None:
+            failed.append(seed)
+            rules[result.violation.rule] += 1
+            print(f"seed {seed}: {result.violation}")
+            if not given.go_on:
+                print(story(shrink(simulate(seed, real=given.real))))
+                return 1
+    took = time.perf_counter() - began
+    print(f"{given.runs} runs, {sum(steps)} steps, {sum(steps) / took:,.0f} steps/s, median {median(steps):.0f} a run")
+    print(f"{len(together)} combinations of faults; in how many runs each struck:")
+    for name in FAULTS:
+        print(f"  {name:<26} {counts[name]}")
+    if failed:
+        print(f"{len(failed)} failed: {dict(rules)}; first: {failed[:10]}")
+    return bool(failed)
+
+
+sys.exit(main())

@@ -1,0 +1,127 @@
+"""Stripe's events on their way to the shops: late, twice, twice under two ids, in any order, changed, or never."""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.plan import DAY, HOUR, MINUTE, SECOND
+from tests.simulation.sched import Task, switch
+
+if TYPE_CHECKING:
+    from tests.simulation.shop import Shop
+    from tests.simulation.world import World
+
+GUIDE_EVENTS = frozenset({"payment_intent.succeeded", "payment_intent.payment_failed"})
+# Stripe tries for three days, ever more rarely.
+RETRIES = (MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR, 12 * HOUR, 12 * HOUR, 20 * HOUR)
+API_VERSION = "2026-10-28.endive"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An event as it is sent to one shop. `ours`: it is genuine, of our account and mode."""
+
+    id: str
+    type: str
+    object: dict[str, Any]
+    ours: bool = True
+    account: str | None = None
+    livemode: bool = False
+    api_version: str = API_VERSION
+
+    def body(self, now_s: int) -> bytes:
+        event: dict[str, Any] = {
+            "id": self.id, "object": "event", "type": self.type, "created": now_s, "livemode": self.livemode,
+            "api_version": self.api_version, "data": {"object": self.object},
+        }  # fmt: skip
+        if self.account is not None:
+            event["account"] = self.account
+        return json.dumps(event).encode()
+
+
+def signature(body: bytes, secret: str, now_s: int) -> str:
+    """A `Stripe-Signature` header, written here once more so that nothing of ours proves itself."""
+    mac = hmac.new(secret.encode(), b"%d." % now_s + body, hashlib.sha256).hexdigest()
+    return f"t={now_s},v1={mac}"
+
+
+class Deliveries:
+    """Sends every event to every shop that wants it."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.events = 0
+
+    def publish(self, event_type: str, obj: dict[str, Any]) -> None:
+        """Take an event that Stripe made."""
+        world = self.world
+        self.events += 1
+        event_id = f"evt_{self.events:06d}"
+        variant = world.plan.variant
+        if variant == "no_events" or (variant == "guide_events" and event_type not in GUIDE_EVENTS):
+            return
+        for shop in world.shops:
+            name = f"{event_id}>{shop.namespace}"
+            sent = Sent(event_id, event_type, obj)
+            world.sched.start(Task(name, self._way(shop, sent, name), world.seed_text))
+
+    async def _way(self, shop: "Shop", sent: Sent, name: str) -> None:
+        """One event's way to one shop."""
+        world = self.world
+        task = world.sched.current
+        fate = world.fates.draw("event")
+        delay = 100 + int(task.random() * 3000)
+        if fate in {"event_never_made", "event_dropped"}:
+            # Never made, or every try for three days failed: to the shop it is the same, but for Stripe's list of events.
+            world.trace("Stripe", "%s %s is lost: %s", sent.id, sent.type, fate)
+            return
+        if fate == "event_delayed":
+            delay = int(MINUTE * (3 * DAY / MINUTE) ** task.random())
+        elif fate == "event_held_back":  # until others have overtaken it
+            delay += 5 * SECOND + int(task.random() * 60 * SECOND)
+        copies = [(sent, delay)]
+        if fate == "event_duplicated":
+            copies.append((sent, int(delay * (0.5 + task.random()))))
+        elif fate == "event_twin":
+            copies.append((Sent(f"{sent.id}twin", sent.type, sent.object), int(delay * (0.5 + task.random()))))
+        elif fate == "event_of_another_account":
+            foreign = Sent(f"{sent.id}acct", sent.type, sent.object, ours=False, account="acct_other00000000")
+            copies.append((foreign, delay))
+        elif fate == "event_of_the_other_mode":
+            copies.append((Sent(f"{sent.id}live", sent.type, sent.object, ours=False, livemode=True), delay))
+        elif fate == "event_of_another_version":
+            old = {name: value for name, value in sent.object.items() if name != "amount_received"}
+            copies[0] = (Sent(sent.id, sent.type, old, api_version="2019-02-11"), delay)
+        for number, (copy, wait) in enumerate(copies):
+            part = f"{name}/{number}" if number else f"{name}/"
+            world.sched.start(Task(part, self._deliver(shop, copy, part), world.seed_text), wait)
+
+    async def _deliver(self, shop: "Shop", sent: Sent, name: str) -> None:
+        world = self.world
+        for number, pause in enumerate((*RETRIES, None)):
+            now_s = int(world.start_s + world.sched.now / 1000)
+            body = sent.body(now_s)
+            header = signature(body, shop.webhook_secret, now_s)
+            outcome, value = await self._offer(shop, sent, f"{name}{number}", body, header)
+            lost = world.fates.draw("answer") is not None
+            if outcome == "ok":
+                world.oracle.answered_event(shop, sent, value)
+                world.trace(
+                    name, "%s of %s: %s%s", sent.type, sent.object["id"], value, " (answer lost)" if lost else ""
+                )
+                if not lost:
+                    return
+            else:
+                world.trace(name, "%s of %s not taken: %s", sent.type, sent.object["id"], value or "no answer")
+            if pause is None:
+                return
+            await switch(pause)
+
+    async def _offer(self, shop: "Shop", sent: Sent, name: str, body: bytes, header: str) -> tuple[str, Any]:
+        saves = self.world.oracle.saves_of(name)
+        outcome = await shop.request(name, lambda gateway: gateway.handle_webhook(body, header))
+        if not sent.ours:
+            self.world.oracle.ignored_event(sent, outcome, self.world.oracle.saves_of(name) - saves)
+        return outcome

@@ -1,0 +1,263 @@
+"""What people do: customers, strangers, the team, and a forger."""
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.books import PAYABLE, WAITING
+from tests.simulation.delivery import Sent, signature
+from tests.simulation.plan import DAY, HOUR, MINUTE, SECOND, Person
+from tests.simulation.sched import switch
+from tests.simulation.shop import CURRENCY
+
+from airport_payments.core.errors import BookingNotFound, InvalidSignature, StorageUnavailable, TryAgain
+from airport_payments.core.model import BookingStatus
+from airport_payments.core.money import Money
+
+if TYPE_CHECKING:
+    from tests.simulation.shop import Shop
+    from tests.simulation.world import World
+
+OWNER = "alice"
+# Customers pay at the latest so long after they were given a PaymentIntent: the library looks for five days.
+LATEST = DAY
+
+
+class Human:
+    """Someone with a name, a shop and a booking."""
+
+    def __init__(self, world: "World", person: Person) -> None:
+        self.world = world
+        self.person = person
+        self.name = person.name
+        self.shop: Shop = world.shops[person.shop]
+        self.booking = person.booking
+        self.rng = random.Random(f"{world.seed_text}:{person.name}:deeds")
+        self.asked = 0
+
+    async def live(self) -> None:
+        await getattr(self, f"_{self.person.kind}")()
+
+    async def ask(self, what: str, call: Any) -> tuple[str, Any]:
+        self.asked += 1
+        name = f"{self.name}.{self.asked}"
+        self.world.trace(self.name, "asks: %s (%s)", what, name)
+        outcome, value = await self.shop.request(name, call)
+        said = value if outcome != "ok" else _short(value)
+        self.world.trace(self.name, "is answered: %s %s", outcome, said)
+        self.last = name
+        return outcome, value
+
+    async def pause(self) -> None:
+        await switch(self.rng.choice((1, 200, 2 * SECOND, 30 * SECOND, 5 * MINUTE)))
+
+    # ---- customers ----
+
+    async def _customer(self) -> None:
+        rng = self.rng
+        known: list[str] = []
+        key = f"key-{self.name}" if rng.random() < 0.3 else None
+        for _ in range(rng.randint(1, 7)):
+            if self.world.draining:
+                return
+            deed = rng.random()
+            if not known or deed < 0.3:
+                await self._create(known, key)
+            elif deed < 0.65:
+                await self._pay(rng.choice(known))
+            elif deed < 0.85:
+                await self._confirm(rng.choice(known))
+            else:
+                await self.ask("status", lambda g: g.payment_status(self.booking, owner=OWNER))
+            if rng.random() < 0.12:
+                break  # gives up, or comes back late
+            await self.pause()
+        if known and rng.random() < 0.25:
+            await switch(int(MINUTE * (LATEST / MINUTE) ** rng.random()))
+            if not self.world.draining:
+                await self._pay(rng.choice(known))
+
+    async def _create(self, known: list[str], key: str | None) -> None:
+        for _ in range(self.rng.randint(1, 5)):
+            price = self.shop.booking(self.booking).price
+
+            def call(gateway: Any, price: Money = price) -> Any:
+                return gateway.create_payment(self.booking, owner=OWNER, amount=price, idempotency_key=key)
+
+            outcome, value = await self.ask(f"to pay {self.booking}, {price}", call)
+            if outcome == "ok":
+                self.world.oracle.created(self.shop, self.booking, price, value)
+                if value.payment_intent_id not in known:
+                    known.append(value.payment_intent_id)
+                return
+            if outcome == "error" and not isinstance(value, TryAgain):
+                return
+            await switch(self.rng.choice((10, SECOND, 20 * SECOND)))
+
+    async def _pay(self, intent_id: str) -> None:
+        """In the browser, with Stripe.js: nothing of ours is between."""
+        way = self.rng.choices(("pay", "decline", "ask", "process"), (60, 18, 14, 8))[0]
+        stripe = self.world.stripe
+        if not stripe.deed(self.name, intent_id, way):
+            return
+        if way == "ask":
+            await self.pause()
+            if self.rng.random() < 0.85:
+                stripe.deed(
+                    self.name, intent_id, self.rng.choice(("authenticate", "authenticate", "fail_to_authenticate"))
+                )
+        elif way == "process":
+            world, ends = self.world, self.rng.choice(("settle", "settle", "bounce"))
+            wait = int(SECOND * (12 * HOUR / SECOND) ** self.rng.random())
+            world.sched.at(world.sched.now + wait, lambda: stripe.deed("bank", intent_id, ends))
+
+    async def _confirm(self, intent_id: str) -> None:
+        outcome, value = await self.ask(
+            f"whether {intent_id} paid {self.booking}",
+            lambda g: g.confirm_payment(self.booking, intent_id, owner=OWNER),
+        )
+        if outcome == "ok":
+            self.world.oracle.confirmed(self.shop, self.booking, intent_id, value)
+
+    # ---- those who may not ----
+
+    async def _stranger(self) -> None:
+        """Someone else's booking, and one that does not exist, look the same and change nothing."""
+        world = self.world
+        for _ in range(self.rng.randint(1, 4)):
+            theirs = next((i.id for i in world.stripe.intents()), "pi_00000001")
+            booking = self.rng.choice((self.booking, "BNONE"))
+            price = self.shop.booking(self.booking).price
+            call = self.rng.choice((
+                lambda g, b=booking: g.create_payment(b, owner="mallory", amount=price),
+                lambda g, b=booking, i=theirs: g.confirm_payment(b, i, owner="mallory"),
+                lambda g, b=booking: g.payment_status(b, owner="mallory"),
+            ))  # fmt: skip
+            saved = world.oracle.saves_of(f"{self.name}.{self.asked + 1}")
+            outcome, value = await self.ask(f"for {booking}, which is not theirs", call)
+            world.oracle.strange(outcome, value, world.oracle.saves_of(self.last) - saved)
+            # Bob may pay his own booking, but not with Alice's PaymentIntent.
+            outcome, value = await self.ask(
+                "whether alice's payment paid BBOB", lambda g, i=theirs: g.confirm_payment("BBOB", i, owner="bob")
+            )
+            world.oracle.check(outcome != "ok", "S10", f"a payment of another booking was shown: {value}")
+            await self.pause()
+
+    async def _tamperer(self) -> None:
+        for _ in range(self.rng.randint(1, 3)):
+            price = self.shop.booking(self.booking).price
+            wrong = self.rng.choice((Money(price.amount_minor + 7, CURRENCY), Money(price.amount_minor, "eur")))
+            outcome, value = await self.ask(
+                f"to pay {self.booking} with {wrong}",
+                lambda g, w=wrong: g.create_payment(self.booking, owner=OWNER, amount=w),
+            )
+            self.world.oracle.check(outcome != "ok", "rule 4", f"a tampered amount was taken: {value}")
+            await self.pause()
+
+    async def _forger(self) -> None:
+        """Sends what Stripe never signed: for a PaymentIntent that exists, that it was paid."""
+        world, rng = self.world, self.rng
+        for _ in range(rng.randint(1, 3)):
+            intents = world.stripe.intents()
+            if intents:
+                obj = dict(rng.choice(intents).as_json(), status="succeeded")
+                obj["amount_received"] = obj["amount"]
+                now_s = int(world.start_s + world.sched.now / 1000)
+                body = Sent("evt_forged", "payment_intent.succeeded", obj).body(now_s)
+                good = self.shop.webhook_secret
+                header = rng.choice((
+                    None, "", f"t={now_s},v0=00", signature(body, "whsec_somethingelse00000", now_s),
+                    signature(body, good, now_s - 1000), signature(body, good, now_s + 1000),
+                    signature(body + b" ", good, now_s),
+                ))  # fmt: skip
+                world.fates.note("forged")
+                outcome, value = await self.ask("to believe a forged event", lambda g: g.handle_webhook(body, header))
+                refused = outcome == "lost" or (outcome == "error" and isinstance(value, InvalidSignature))
+                world.oracle.check(refused, "S9", f"a forged event was answered {outcome} {value}")
+                world.oracle.check(not world.oracle.saves_of(self.last), "S9", "a forged event wrote something")
+            await self.pause()
+
+    # ---- the team ----
+
+    async def _tell(self) -> None:
+        """Most teams call booking_changed; some forget."""
+        if self.rng.random() < 0.6:
+            await self.ask(f"booking_changed({self.booking})", lambda g: g.booking_changed(self.booking))
+
+    async def _cancels(self) -> None:
+        self.shop.set_status(self.name, self.booking, BookingStatus.CANCELLED)
+        await self._tell()
+
+    async def _reopens(self) -> None:
+        self.shop.set_status(self.name, self.booking, BookingStatus.CANCELLED)
+        await self._tell()
+        await self.pause()
+        self.shop.set_status(self.name, self.booking, BookingStatus.PENDING)
+        await self._tell()
+
+    async def _reprices(self) -> None:
+        self.shop.set_price(self.name, self.booking, self.world.plan.prices[self.booking] + self.rng.choice((100, 200)))
+        await self._tell()
+
+    async def _there_and_back(self) -> None:
+        self.world.fates.note("price_there_and_back")
+        price = self.shop.booking(self.booking).price.amount_minor
+        self.shop.set_price(self.name, self.booking, price + 300)
+        await self._tell()
+        await self.pause()
+        self.shop.set_price(self.name, self.booking, price)
+        await self._tell()
+
+    async def _counter(self) -> None:
+        """The customer pays at the counter: the team confirms by itself."""
+        if self.shop.booking(self.booking).status is BookingStatus.PENDING:
+            self.world.fates.note("counter_confirms")
+            self.shop.set_status(self.name, self.booking, BookingStatus.CONFIRMED)
+            await self._tell()
+
+    async def _dashboard(self) -> None:
+        for _ in range(3):
+            await self.pause()
+            for intent in self.world.stripe.intents():
+                if intent.status in WAITING and self.world.stripe.deed(self.name, intent.id, "dashboard_cancel"):
+                    self.world.fates.note("dashboard_cancel")
+                    return
+
+    async def _editor(self) -> None:
+        """Someone's script changes a PaymentIntent's amount at Stripe."""
+        for _ in range(4):
+            await self.pause()
+            for intent in self.world.stripe.intents():
+                if intent.status in WAITING and self.world.stripe.deed(self.name, intent.id, "edit_amount"):
+                    self.world.fates.note("amount_edited")
+                    return
+
+
+def meddle(world: "World", fate: str, shop: "Shop", booking_id: str) -> None:
+    """In the middle of someone's call: the team changes the row, or a customer pays what they were given."""
+    task = world.sched.current
+    draw = task.random()
+    if fate == "pay_mid_call":
+        given = [i for i in world.stripe.intents() if i.status in PAYABLE and world.oracle.was_given(i.id)]
+        if given:
+            world.stripe.deed("a customer", given[int(draw * len(given))].id, "pay")
+        return
+    names = sorted(world.plan.prices)
+    booking = shop.booking(booking_id if booking_id in names else names[int(draw * len(names))])
+    price = world.plan.prices[booking.id]
+    if draw < 0.2:
+        shop.set_status("team", booking.id, BookingStatus.CANCELLED)
+    elif draw < 0.5:
+        shop.set_status("team", booking.id, BookingStatus.PENDING)
+    else:
+        shop.set_price("team", booking.id, price + (0 if booking.price.amount_minor != price else 300))
+
+
+def _short(value: Any) -> str:
+    if hasattr(value, "payment_intent_id"):
+        return f"{value.payment_intent_id} {value.status} {value.amount}"
+    if hasattr(value, "stripe_status"):
+        return f"{value.stripe_status} booking {getattr(value, 'booking_status', None) or value.booking.status}"
+    return str(value)
+
+
+__all__ = ["BookingNotFound", "Human", "StorageUnavailable", "meddle"]

@@ -1,0 +1,155 @@
+"""What is drawn for one run before it begins: who takes part, which faults are on, and how often they strike."""
+
+import random
+from dataclasses import dataclass, field
+from typing import Final
+
+SECOND: Final = 1000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+# Where each fault strikes. One fate is drawn at each call to the database or to Stripe, and one for each event.
+SITES: Final[dict[str, tuple[str, ...]]] = {
+    "read": ("crash_before_read", "crash_after_read", "read_fails", "stall", "team_mid_call", "pay_mid_call"),
+    "save": (
+        "crash_before_save", "crash_after_save", "save_conflict", "save_fails", "commit_unknown", "stall",
+        "team_mid_call", "pay_mid_call",
+    ),
+    "post": (
+        "crash_before_call", "crash_after_call", "timeout_before", "timeout_after", "cut_before", "cut_after",
+        "error_500_before", "error_500_after", "error_500_late", "error_503", "rate_limited", "in_flight", "late",
+        "bad_key", "stall", "team_mid_call", "pay_mid_call",
+    ),
+    "get": (
+        "crash_before_call", "crash_after_call", "timeout_before", "cut_before", "error_503", "rate_limited", "bad_key",
+        "stall", "team_mid_call", "pay_mid_call",
+    ),
+    "event": (
+        "event_never_made", "event_dropped", "event_duplicated", "event_twin", "event_delayed", "event_held_back",
+        "event_of_another_account", "event_of_the_other_mode", "event_of_another_version",
+    ),
+    "answer": ("answer_lost",),
+    "handler": ("handler_raises", "crash_in_handler"),
+}  # fmt: skip
+# Faults that are not drawn at a call, but planned: windows of time, deeds of people, properties of a process.
+PLANNED: Final = (
+    "clock_skew", "database_down", "stripe_down", "workers_asleep", "price_there_and_back", "forged", "amount_edited",
+    "dashboard_cancel", "counter_confirms",
+)  # fmt: skip
+FAULTS: Final = tuple(dict.fromkeys([name for names in SITES.values() for name in names] + list(PLANNED)))
+VARIANTS: Final = ("all_events", "guide_events", "no_events", "two_shops")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What of a run to leave out, to make it shorter: people, whole faults, single strikes, what comes after a step."""
+
+    people: frozenset[str] = frozenset()
+    faults: frozenset[str] = frozenset()
+    strikes: frozenset[tuple[str, int]] = frozenset()
+
+
+@dataclass
+class Person:
+    """Someone who does something: a customer, the team, a forger. `seed` decides what."""
+
+    name: str
+    kind: str
+    at: int
+    shop: int
+    booking: str
+
+
+@dataclass
+class Plan:
+    seed: int
+    real: bool
+    colour: str = "async"
+    variant: str = "all_events"
+    span: int = HOUR
+    processes: int = 2
+    poll: int = SECOND
+    prices: dict[str, int] = field(default_factory=dict)
+    holds: dict[str, int] = field(default_factory=dict)
+    people: list[Person] = field(default_factory=list)
+    rates: dict[str, float] = field(default_factory=dict)
+    windows: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    skews: list[int] = field(default_factory=list)
+    filter: Filter = Filter()
+
+    @property
+    def shops(self) -> int:
+        return 2 if self.variant == "two_shops" else 1
+
+    @property
+    def on(self) -> list[str]:
+        """The faults that are on, in the order of the table."""
+        return [name for name in FAULTS if name in self.rates]
+
+
+def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> Plan:
+    """Return the plan of a seed. Leaving something out changes nothing in the rest of it."""
+    rng = random.Random(f"{seed}:plan:{real}")
+    plan = Plan(seed, real, filter=without)
+    plan.colour = "sync" if rng.random() < 0.12 else "async"
+    plan.variant = rng.choices(VARIANTS, (55, 15, 15, 15))[0]
+    plan.span = rng.choices((20 * SECOND, 10 * MINUTE, 3 * HOUR, 30 * HOUR, 4 * DAY), (25, 20, 20, 20, 15))[0]
+    plan.processes = rng.choices((1, 2, 3), (20, 60, 20))[0]
+    plan.poll = rng.choices((SECOND, 30 * SECOND, 10 * MINUTE, 5 * HOUR), (50, 25, 15, 10))[0]
+    amount = rng.choice((50, 24900, 45099, 9999999))
+    for number in range(1, rng.choices((1, 2), (75, 25))[0] + 1):
+        plan.prices[f"B{number}"] = amount + number
+        if rng.random() < 0.15:
+            plan.holds[f"B{number}"] = rng.randint(0, plan.span)
+    _draw_faults(plan, rng)
+    _draw_people(plan, rng)
+    for name in ("database_down", "stripe_down", "workers_asleep"):
+        if name in plan.rates:
+            begin = rng.randint(0, plan.span)
+            length = rng.choice((2 * SECOND, MINUTE, HOUR, 26 * HOUR))
+            plan.windows[name] = [(begin, begin + length)]
+    for _ in range(plan.shops * plan.processes):
+        skew = rng.randint(-2 * MINUTE, 2 * MINUTE)
+        plan.skews.append(skew if "clock_skew" in plan.rates else 0)
+    plan.people = [p for p in plan.people if p.name not in without.people]
+    return plan
+
+
+def _draw_faults(plan: Plan, rng: random.Random) -> None:
+    share = rng.choice((0.0, 0.08, 0.2, 0.4))
+    for name in FAULTS:
+        wanted, rate = rng.random() < share, 0.01 * 30 ** rng.random()
+        if wanted and name not in plan.filter.faults:
+            plan.rates[name] = min(rate, 0.3)
+
+
+def _draw_people(plan: Plan, rng: random.Random) -> None:
+    # Things happen at a few moments, not evenly: that is where races are.
+    moments = [rng.randint(0, plan.span) for _ in range(rng.randint(1, 3))]
+    bookings = sorted(plan.prices)
+
+    def add(name: str, kind: str, *, exactly: int | None = None) -> None:
+        at = rng.choice(moments) + rng.choice((0, rng.randint(0, 300), rng.randint(0, 5 * SECOND)))
+        if kind != "customer" and rng.random() < 0.4:
+            at = rng.randint(0, plan.span)
+        person = Person(name, kind, at if exactly is None else exactly, rng.randrange(plan.shops), rng.choice(bookings))
+        plan.people.append(person)
+
+    for number in range(rng.randint(1, 4)):
+        add(f"customer{number + 1}", "customer")
+        if rng.random() < 0.3:  # the same customer in another tab, at the same moment
+            twin = plan.people[-1]
+            plan.people.append(Person(f"customer{number + 1}b", "customer", twin.at, twin.shop, twin.booking))
+    if rng.random() < 0.3:
+        add("stranger", "stranger")
+    if rng.random() < 0.2:
+        add("tamperer", "tamperer")
+    for number in range(rng.choices((0, 1, 2, 3), (35, 30, 20, 15))[0]):
+        add(f"team{number + 1}", rng.choice(("cancels", "reprices", "reopens")))
+    for name, kind in (
+        ("price_there_and_back", "there_and_back"), ("forged", "forger"), ("amount_edited", "editor"),
+        ("dashboard_cancel", "dashboard"), ("counter_confirms", "counter"),
+    ):  # fmt: skip
+        if name in plan.rates:
+            add(kind, kind)

@@ -1,0 +1,144 @@
+"""A scheduler of coroutines under a virtual clock: one run of it is decided by its tasks' own random streams alone."""
+
+import heapq
+import random
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+
+class Killed(BaseException):
+    """The process in which this task ran died. No `except Exception` of the code may see it."""
+
+
+class Violation(BaseException):
+    """An invariant does not hold. No `except Exception` of the code may swallow it."""
+
+    def __init__(self, rule: str, what: str) -> None:
+        super().__init__(f"{rule}: {what}")
+        self.rule = rule
+        self.what = what
+
+
+@types.coroutine
+def switch(delay_ms: int) -> Generator[object, Any, None]:
+    """Let others run for so long."""
+    yield delay_ms
+
+
+@types.coroutine
+def join(task: "Task", timeout_ms: int) -> Generator[object, Any, bool]:
+    """Wait until a task has ended; False if that took too long."""
+    return (yield (task, timeout_ms))
+
+
+def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end at once, as if nobody else were there: for the sync colour."""
+    try:
+        while True:
+            coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+
+
+class Task:
+    """A coroutine with a name and a random stream of its own, so that leaving another out changes little for it."""
+
+    __slots__ = ("coro", "done", "draws", "error", "killed", "name", "process", "random", "result", "rng", "saves",
+                 "token", "waiter")  # fmt: skip
+
+    def __init__(self, name: str, coro: Coroutine[Any, Any, Any], seed: str, process: Any = None) -> None:
+        self.name = name
+        self.coro = coro
+        self.rng = random.Random(f"{seed}:{name}")
+        self.random = self.rng.random
+        self.process = process
+        self.done = False
+        self.killed = False
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.waiter: tuple[Task, int] | None = None
+        self.token = 0
+        self.draws = 0  # how many fates it drew
+        self.saves = 0  # how many writes of its own were committed
+
+
+class Scheduler:
+    """What happens next, by virtual time in milliseconds."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.steps = 0
+        self.current: Task | None = None
+        self._heap: list[tuple[int, int, Any, int]] = []
+        self._pushed = 0
+
+    def at(self, when: int, what: Callable[[], None]) -> None:
+        """Let something happen at a time."""
+        self._pushed += 1
+        heapq.heappush(self._heap, (when, self._pushed, what, -1))
+
+    def start(self, task: Task, delay_ms: int = 0) -> Task:
+        self._push(self.now + delay_ms, task)
+        return task
+
+    def _push(self, when: int, task: Task) -> None:
+        self._pushed += 1
+        heapq.heappush(self._heap, (when, self._pushed, task, task.token))
+
+    def next_at(self) -> int | None:
+        return self._heap[0][0] if self._heap else None
+
+    def step(self) -> None:
+        """Let the next thing happen."""
+        when, _, what, token = heapq.heappop(self._heap)
+        if token < 0:
+            self.now = max(self.now, when)
+            self.current = None
+            what()
+        elif not what.done and what.token == token:
+            self.now = max(self.now, when)
+            self._resume(what)
+
+    def _resume(self, task: Task) -> None:
+        self.current = task
+        self.steps += 1
+        task.token += 1
+        try:
+            wanted = task.coro.send(task.result)
+        except StopIteration as end:
+            self.finish(task, result=end.value)
+        except Killed:
+            self.finish(task, killed=True)
+        except Exception as error:
+            self.finish(task, error=error)
+        else:
+            task.result = None
+            if type(wanted) is int:
+                self._push(self.now + wanted, task)
+                return
+            other, timeout_ms = wanted
+            if other.done:
+                task.result = True
+                self._push(self.now, task)
+                return
+            other.waiter = (task, task.token)
+            task.result = False  # what it gets if the time runs out
+            self._push(self.now + timeout_ms, task)
+
+    def finish(self, task: Task, *, result: Any = None, error: Exception | None = None, killed: bool = False) -> None:
+        task.done, task.result, task.error, task.killed = True, result, error, killed
+        if task.process is not None:
+            task.process.tasks.pop(task.name, None)
+        if task.waiter is not None:
+            waiter, token = task.waiter
+            if not waiter.done and waiter.token == token:
+                waiter.result = True
+                waiter.token += 1
+                self._push(self.now, waiter)
+
+    def kill(self, task: Task) -> None:
+        """End a task where it waits. Its own clean-up may not wait for anything any more."""
+        if task is not self.current:
+            task.coro.close()
+            self.finish(task, killed=True)

@@ -1,0 +1,211 @@
+"""One team's system: its database, its processes with a gateway each, its workers."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.plan import MINUTE, SECOND
+from tests.simulation.sched import Task, drive, join, switch
+from tests.simulation.wrapped import FaultyRepository, SyncFaultyRepository, Watched
+
+from airport_payments import AsyncPaymentGateway, PaymentGateway, StripeSettings
+from airport_payments.core.announcements import Announcement
+from airport_payments.core.errors import PaymentsError
+from airport_payments.core.model import Booking, BookingStatus
+from airport_payments.core.money import Money
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+# After this long without an answer a client, or Stripe's webhook sender, hangs up; the request itself goes on.
+PATIENCE = 20 * SECOND
+CURRENCY = "usd"
+
+
+class Process:
+    """One API process: its gateway, its clock, and what runs in it."""
+
+    def __init__(self, shop: "Shop", name: str, skew_ms: int) -> None:
+        self.shop = shop
+        self.world = shop.world
+        self.name = name
+        self.skew_ms = skew_ms
+        self.tasks: dict[str, Task] = {}
+        self.alive = False
+        self.boot()
+
+    def boot(self) -> None:
+        """Start anew: nothing that was in memory is left."""
+        world, shop = self.world, self.shop
+        sync = world.plan.colour == "sync"
+        repository = SyncFaultyRepository(self) if sync else FaultyRepository(self)
+        build = PaymentGateway if sync else AsyncPaymentGateway
+        self.gateway: Any = build(
+            repository,
+            shop.settings,
+            port=world.stripe.port(self),
+            clock=self.clock,
+            new_id=world.new_id,
+            sleep=(lambda _: None) if sync else self._sleep,
+            draw=lambda: world.sched.current.random(),
+        )
+        self.gateway.on(Announcement)(self._hear if sync else self._hear_async)
+        self.alive = True
+
+    def clock(self) -> Any:
+        return self.world.start + timedelta(milliseconds=self.world.sched.now + self.skew_ms)
+
+    async def _sleep(self, seconds: float) -> None:
+        await switch(int(seconds * 1000) + 1)
+
+    async def _hear_async(self, announcement: Announcement) -> None:
+        world = self.world
+        fate = world.fates.draw("handler")
+        await switch(1 + int(world.sched.current.random() * 40))
+        if fate == "handler_raises":
+            world.trace(self.name, "a handler raises on %s", announcement.id)
+            raise RuntimeError("the team's mail server is away")
+        if fate == "crash_in_handler":
+            self.die("in a handler")
+        self.shop.heard.append(announcement)
+        world.trace(self.name, "handlers heard %s %s", announcement.id, type(announcement).__name__)
+
+    def _hear(self, announcement: Announcement) -> None:
+        drive(self._hear_async(announcement))
+
+    def die(self, when: str) -> None:
+        """Die in the middle of the task that runs now."""
+        self.world.crash(self, when)
+
+
+class Shop:
+    """A team's system: a database and the processes over it."""
+
+    def __init__(self, world: "World", number: int) -> None:
+        self.world = world
+        self.number = number
+        self.namespace = "airport" if number == 0 else f"airport{number + 1}"
+        self.webhook_secret = f"whsec_CANARYHOOK{number}00000000000000000"
+        self.settings = StripeSettings("sk_test_CANARYKEY00", self.webhook_secret, namespace=self.namespace)
+        plan = world.plan
+        bookings = []
+        for booking_id, amount in plan.prices.items():
+            hold = plan.holds.get(booking_id)
+            until = None if hold is None else world.start + timedelta(milliseconds=hold)
+            bookings.append(Booking(booking_id, "alice", Money(amount, CURRENCY), hold_until=until))
+        bookings.append(Booking("BBOB", "bob", Money(7700, CURRENCY)))
+        self.tables = Watched(self, bookings)
+        self.heard: list[Announcement] = []
+        skews = plan.skews[number * plan.processes :]
+        self.processes = [Process(self, f"{self.namespace}-p{n + 1}", skews[n]) for n in range(plan.processes)]
+        self._tick_token = 0
+        self._tick_at: int | None = None
+        self._ticks = 0
+        self._vain = 0
+
+    # ---- requests ----
+
+    def process(self, draw: float) -> Process | None:
+        """The load balancer: a process that is alive."""
+        alive = [p for p in self.processes if p.alive]
+        return alive[int(draw * len(alive))] if alive else None
+
+    async def request(self, name: str, call: Callable[[Any], Any]) -> tuple[str, Any]:
+        """Let a process answer: ("ok", value), ("error", exception) or ("lost", None)."""
+        world = self.world
+        process = self.process(world.sched.current.random())
+        if process is None:
+            return "lost", None
+        task = self.run(process, name, call)
+        if not await join(task, PATIENCE) or task.killed:
+            return "lost", None
+        if task.error is not None:
+            if not isinstance(task.error, PaymentsError):
+                raise task.error
+            return "error", task.error
+        return "ok", task.result
+
+    def run(self, process: Process, name: str, call: Callable[[Any], Any]) -> Task:
+        """Start a call in a process."""
+        world = self.world
+        sync = world.plan.colour == "sync"
+
+        async def main() -> Any:
+            await switch(1)
+            outcome = call(process.gateway)
+            outcome = outcome if sync else await outcome
+            world.oracle.returned(self, outcome)
+            return outcome
+
+        task = Task(name, main(), world.seed_text, process)
+        process.tasks[name] = task
+        return world.sched.start(task)
+
+    # ---- workers ----
+
+    def notify(self) -> None:
+        """Something may be due: see that a worker looks in time. This stands for a worker that polls."""
+        world = self.world
+        due = self.tables.next_due(world.start)
+        if due is None:
+            return
+        now = world.sched.now
+        # A worker polls; while ticks are in vain, it comes back ever later, so that a run has an end.
+        pause = 1 if world.draining else int(world.plan.poll * (0.5 + world.random.random()))
+        pause = min(pause << min(self._vain, 12), 30 * MINUTE)
+        when = max(now + pause, due)
+        when = world.fates.awake_at("workers_asleep", when)
+        if self._tick_at is None or when < self._tick_at:
+            self._tick_token += 1
+            token = self._tick_token
+            self._tick_at = when
+            world.sched.at(when, lambda: self._tick(token))
+
+    def _tick(self, token: int) -> None:
+        if token != self._tick_token:
+            return
+        world = self.world
+        self._tick_at = None
+        due = self.tables.next_due(world.start)
+        self._vain = self._vain + 1 if due is not None and due <= world.sched.now else 0
+        for _ in range(2 if world.random.random() < 0.25 else 1):
+            process = self.process(world.random.random())
+            if process is not None:
+                self._ticks += 1
+                task = self.run(process, f"{self.namespace}-worker{self._ticks}", lambda gateway: gateway.tick())
+                world.trace(task.name, "ticks at %s", process.name, loud=False)
+                waiting = self._after_tick(task)
+                world.sched.start(Task(f"{task.name}-end", waiting, world.seed_text))
+        if not any(p.alive for p in self.processes):
+            self.notify()
+
+    async def _after_tick(self, task: Task) -> None:
+        await join(task, 10 * MINUTE)
+        if isinstance(task.error, Exception) and not isinstance(task.error, PaymentsError):
+            raise task.error
+        self.notify()
+
+    # ---- the team's own code ----
+
+    def booking(self, booking_id: str) -> Booking:
+        booking = self.tables.booking(booking_id)
+        assert booking is not None
+        return booking
+
+    def change(self, who: str, booking_id: str, **changes: Any) -> None:
+        """The team writes its own row, and says nothing."""
+        from dataclasses import replace
+
+        old = self.booking(booking_id)
+        new = replace(old, **changes)
+        self.tables.put_booking(new)
+        said = ", ".join(f"{name}={value!s}" for name, value in sorted(changes.items()))
+        self.world.trace(who, "changes %s's row: %s", booking_id, said)
+        self.world.oracle.team_changed(self, old, new)
+        self.notify()
+
+    def set_price(self, who: str, booking_id: str, amount: int) -> None:
+        self.change(who, booking_id, price=Money(amount, CURRENCY))
+
+    def set_status(self, who: str, booking_id: str, status: BookingStatus) -> None:
+        self.change(who, booking_id, status=status)

@@ -1,0 +1,251 @@
+"""One run: a plan, a clock, Stripe, the shops and the people; faults first, then none."""
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.simulation import people
+from tests.simulation.books import Books, Intent
+from tests.simulation.delivery import Deliveries
+from tests.simulation.fates import Fates
+from tests.simulation.oracle import CANARY, Oracle
+from tests.simulation.plan import DAY, SECOND, Filter, Plan, draw_plan
+from tests.simulation.sched import Killed, Scheduler, Task, Violation
+from tests.simulation.shop import Process, Shop
+from tests.simulation.wrapped import ModelPort, SyncModelPort
+
+from airport_payments.core.model import Booking, Change
+
+START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+# A run that needs more is cut off and drained; a drain that needs more does not end.
+MAX_STEPS = 3_000
+MAX_DRAIN_STEPS = 30_000
+
+
+class ModelStripe:
+    """The small Stripe, as the world uses it."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.books = Books(self._changed)
+        self.intents = self.books.intents
+        self.get = self.books.get
+
+    def port(self, process: Process) -> Any:
+        return SyncModelPort(process) if self.world.plan.colour == "sync" else ModelPort(process)
+
+    def _changed(self, intent: Intent, event_type: str | None) -> None:
+        self.world.stripe_changed(intent, event_type)
+
+    def deed(self, who: str, intent_id: str, deed: str) -> bool:
+        self.world.trace(who, "%s %s", deed.replace("_", " "), intent_id)
+        return self.books.deed(intent_id, deed)
+
+
+@dataclass
+class Result:
+    """What came of a run."""
+
+    plan: Plan
+    steps: int
+    events: int
+    intents: int
+    confirmed: int
+    counts: dict[str, int]
+    struck: list[tuple[str, int, str]]
+    violation: Violation | None = None
+    lines: list[tuple[int, str, str, tuple[Any, ...], bool]] = field(default_factory=list)
+
+    def trace(self, *, loud_only: bool = False) -> str:
+        """The run as text; the loud lines are the story."""
+        return "\n".join(
+            f"{_clock(at)}  {who:<22} {text % args if args else text}"
+            for at, who, text, args, loud in self.lines
+            if loud or not loud_only
+        )
+
+
+def _clock(at_ms: int) -> str:
+    seconds, ms = divmod(at_ms, 1000)
+    days, seconds = divmod(seconds, 86400)
+    return f"{days}d {seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}.{ms:03}"
+
+
+class World:
+    def __init__(self, plan: Plan, *, keep_trace: bool = True) -> None:
+        self.plan = plan
+        self.seed_text = f"{plan.seed}{'r' if plan.real else ''}"
+        self.random = random.Random(f"{self.seed_text}:world")
+        self.start = START
+        self.start_s = START.timestamp()
+        self.sched = Scheduler()
+        self.fates = Fates(plan, self.sched)
+        self.lines: list[Any] = []
+        self._keep = keep_trace
+        self.draining = False
+        self.oracle = Oracle(self)
+        self.deliveries = Deliveries(self)
+        self.ids = 0
+        self.stripe: Any = self._stripe()
+        self.shops = [Shop(self, number) for number in range(plan.shops)]
+
+    def _stripe(self) -> Any:
+        if self.plan.real:
+            from tests.simulation.real import RealStripe
+
+            return RealStripe(self)
+        return ModelStripe(self)
+
+    def trace(self, who: str, text: str, *args: Any, loud: bool = True) -> None:
+        if self._keep:
+            # What is said here may change later: an object is told as it is now.
+            told = tuple(a if isinstance(a, str | int) else str(a) for a in args)
+            self.lines.append((self.sched.now, who, text, told, loud))
+
+    def new_id(self) -> str:
+        self.ids += 1
+        return f"attempt{self.ids}"
+
+    def ms(self, moment: datetime) -> int:
+        return int((moment - self.start) / timedelta(milliseconds=1))
+
+    # ---- what the others report ----
+
+    def saved(self, shop: Shop, row: Booking, change: Change, document: str) -> None:
+        task = self.sched.current
+        writer = task.name if task else "nobody"
+        for line in change.history:
+            self.trace(
+                writer, "commits %s: %s", change.booking_id, f"{line.fact}: {line.decision} {line.intent_id or ''}"
+            )
+        if not change.history:
+            self.trace(writer, "commits %s version %s", change.booking_id, change.ledger.version, loud=False)
+        self.oracle.saved(shop, row, change, document, writer)
+        shop.notify()
+
+    def stripe_changed(self, intent: Intent, event_type: str | None) -> None:
+        self.trace("Stripe", "%s of %s (attempt %s) is %s, %s", intent.id, intent.booking, intent.attempt, intent.status,
+                   intent.amount)  # fmt: skip
+        self.oracle.stripe_changed(intent)
+        if event_type is not None:
+            self.deliveries.publish(event_type, intent.as_json())
+
+    def crash(self, process: Process, when: str) -> None:
+        """A process dies in the middle of its current task; another is started after a while."""
+        current = self.sched.current
+        self.trace(process.name, "dies %s, in the middle of %s", when, current.name if current else "nothing")
+        process.alive = False
+        for task in list(process.tasks.values()):
+            self.sched.kill(task)
+        self.sched.at(self.sched.now + 1 + int(self.random.random() * 5 * SECOND), lambda: self._boot(process))
+        raise Killed
+
+    def _boot(self, process: Process) -> None:
+        process.boot()
+        self.trace(process.name, "is back")
+        process.shop.notify()
+
+    def meddle(self, fate: str, shop: Shop, booking_id: str) -> None:
+        people.meddle(self, fate, shop, booking_id)
+
+    # ---- a run ----
+
+    def run(self) -> Result:
+        violation = None
+        leak = _Leaks(self)
+        logger = logging.getLogger("airport_payments")
+        level, propagate = logger.level, logger.propagate
+        logger.addHandler(leak)
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        try:
+            self._people()
+            self._faults_on()
+            self._faults_off()
+            self.oracle.end()
+        except Violation as found:
+            violation = found
+            self.trace("THE JUDGE", "%s", str(found))
+        except Exception as error:
+            violation = Violation("untyped", f"{type(error).__name__}: {error}")
+            violation.__cause__ = error
+            self.trace("THE JUDGE", "%s", str(violation))
+        finally:
+            logger.removeHandler(leak)
+            logger.setLevel(level)
+            logger.propagate = propagate
+            self._close()
+        return Result(
+            self.plan, self.sched.steps, self.deliveries.events, len(self.stripe.intents()),
+            len(self.oracle.confirmed_at), dict(self.fates.counts), self.fates.struck, violation, self.lines,
+        )  # fmt: skip
+
+    def _people(self) -> None:
+        for person in self.plan.people:
+            human = people.Human(self, person)
+            self.sched.start(Task(person.name, human.live(), self.seed_text), person.at)
+        if "clock_skew" in self.plan.rates:
+            self.fates.note("clock_skew")
+
+    def _faults_on(self) -> None:
+        until = self.plan.span + DAY
+        sched = self.sched
+        while (at := sched.next_at()) is not None and at <= until and sched.steps < MAX_STEPS:
+            sched.step()
+            self._see()
+
+    def _faults_off(self) -> None:
+        self.draining = True
+        self.fates.on = False
+        self.trace("THE WORLD", "the faults stop")
+        for intent in self.stripe.intents():
+            self.stripe.deed("bank", intent.id, "settle")
+        for shop in self.shops:
+            shop._vain = 0
+            shop._tick_at = None
+            shop.notify()
+        sched = self.sched
+        until = sched.steps + MAX_DRAIN_STEPS
+        while sched.next_at() is not None:
+            sched.step()
+            self._see()
+            self.oracle.check(sched.steps < until, "L4", "the world does not come to rest")
+
+    def _see(self) -> None:
+        """A task that ended with an exception which nobody waits for."""
+
+    def _close(self) -> None:
+        """Let no coroutine complain that it was never finished."""
+        for _, _, what, token in self.sched._heap:
+            if token >= 0 and not what.done:
+                what.coro.close()
+        for shop in self.shops:
+            for process in shop.processes:
+                for task in process.tasks.values():
+                    task.coro.close()
+
+
+class _Leaks(logging.Handler):
+    """S12: no line of the log holds a canary."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        if record.exc_info:
+            line += logging.Formatter().formatException(record.exc_info)
+        if CANARY in line:
+            raise Violation("S12", f"the log shows a secret: {line}")
+
+
+def simulate(seed: int, *, real: bool = False, without: Filter = Filter(), keep_trace: bool = True) -> Result:
+    """Run one seed to its end."""
+    return World(draw_plan(seed, real=real, without=without), keep_trace=keep_trace).run()
+
+
+Simulate = Callable[..., Result]
