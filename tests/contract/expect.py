@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .harness import Reply
+from .frameworks import Reply
 
 
 def check_headers(reply: Reply) -> None:

@@ -9,7 +9,8 @@ from airport_payments import Money
 from airport_payments.testing.fake_stripe import Fault
 
 from .expect import ok, refused
-from .harness import CONFIRM, CREATE, WEBHOOK, Broken, bearer, never_saves, open_shop, token
+from .frameworks import Broken
+from .harness import CONFIRM, CREATE, WEBHOOK, bearer, never_saves, open_shop, token
 
 # Statuses, seconds and connections: each of these is "no answer".
 DOWN = {
