@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 import stripe
-from tests.stripe_api.test_results import CANCEL, CREATE, FIND, RETRIEVE, stripe_intent
+from tests.stripe_api.objects import CANCEL, CREATE, FIND, RETRIEVE, stripe_intent
 from tests.support import API_KEY, INTENT_ID, WEBHOOK_SECRET
 
 from airport_payments.core.facts import IntentSeen, NothingFound, RefusalKind, Refused, Unanswered

@@ -6,7 +6,7 @@ import traceback
 import httpx
 import pytest
 import stripe
-from tests.stripe_api.test_results import CREATE, stripe_intent
+from tests.stripe_api.objects import CREATE, stripe_intent
 from tests.support import API_KEY
 
 from airport_payments.core.errors import PaymentsError

@@ -1,0 +1,52 @@
+"""Commands, and Stripe's answers to them, that the tests of this folder share."""
+
+import json
+
+from tests.support import INTENT_ID, NOW, PRICE
+
+from airport_payments.core.commands import CancelIntent, CreateIntent, FindIntent, RetrieveIntent
+from airport_payments.stripe_api.results import ApiResult
+from airport_payments.stripe_api.talk import talk
+
+CREATE = CreateIntent("a1", "BK-1", "airport", PRICE, "airport/a1/create/0", NOW, NOW)
+CANCEL = CancelIntent("a1", INTENT_ID, "airport/a1/cancel/0", NOW, NOW)
+RETRIEVE = RetrieveIntent("a1", INTENT_ID)
+FIND = FindIntent("a1", "BK-1", "airport", NOW)
+
+
+def stripe_intent(**changes: object) -> dict:
+    return {
+        "id": INTENT_ID,
+        "object": "payment_intent",
+        "status": "requires_payment_method",
+        "amount": 45099,
+        "amount_received": 0,
+        "currency": "usd",
+        "livemode": False,
+        "client_secret": f"{INTENT_ID}_secret_CANARY",
+        "latest_charge": None,
+        "last_payment_error": None,
+        "metadata": {"airport_namespace": "airport", "airport_booking": "BK-1", "airport_attempt": "a1"},
+        **changes,
+    }
+
+
+def good(body: object, **more: object) -> ApiResult:
+    return ApiResult(200, body=json.dumps(body), **more)
+
+
+def bad(status: int, **error: object) -> ApiResult:
+    return ApiResult(status, error=error)
+
+
+def play(command, *results: ApiResult):
+    """Send a talk these results. Returns its requests and its reply."""
+    conversation = talk(command)
+    requests = [next(conversation)]
+    for result in results:
+        try:
+            requests.append(conversation.send(result))
+        except StopIteration as end:
+            assert result is results[-1], "the talk ended early"
+            return requests, end.value
+    raise AssertionError("the talk goes on")
