@@ -182,3 +182,10 @@ def test_shell_blocks_are_run_with_a_server(processes, tmp_path):
     assert run_shell(_shell(good, ("run", "fastapi", "booking_not_found")), processes, tmp_path) is None
     with pytest.raises(AssertionError, match="does not print"):
         run_shell(_shell("echo a", ("run", "none", "b")), processes, tmp_path / "..")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("server", ["flask", "demo"])
+def test_each_server_of_a_directive_starts(server, processes, tmp_path):
+    asks = _shell("curl -s -i localhost:8000/health\n", ("run", server, "200"))
+    assert run_shell(asks, processes, tmp_path) is None

@@ -139,9 +139,9 @@ def run_shell(block: Block, processes, folder: Path) -> None:
         variables = VARIABLES | {"TOKEN": token_for("customer-1"), "STRIPE_API_BASE": stripe.url}
         if server != "none":
             port = processes.free_port()
-            started = processes.start(
-                *_SERVERS[server](port), env=variables | _PATH, cwd=folder, ready=port, name=server
-            )
+            # The demo has a Stripe of its own, unless it is given keys.
+            its_own = dict.fromkeys(VARIABLES) if server == "demo" else variables
+            started = processes.start(*_SERVERS[server](port), env=its_own | _PATH, cwd=folder, ready=port, name=server)
             text = text.replace("localhost:8000", f"127.0.0.1:{port}").replace("127.0.0.1:8000", f"127.0.0.1:{port}")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],
@@ -170,7 +170,7 @@ _PATH = {"PYTHONPATH": str(ROOT)}
 _SERVERS = {
     "fastapi": lambda port: [sys.executable, "-m", "uvicorn", "examples.fastapi_app.app:app", "--port", port],
     "flask": lambda port: [sys.executable, "-m", "gunicorn", "examples.flask_app.app:app", "-b", f"127.0.0.1:{port}"],
-    "demo": lambda port: [sys.executable, "-m", "airport_payments.cli", "demo", "--port", port],
+    "demo": lambda port: [sys.executable, "-m", "airport_payments", "demo", "--port", port, "--data", "bookings"],
 }
 
 
