@@ -124,10 +124,9 @@ class Payment:
     @property
     def payable(self) -> bool:
         """Whether this is the attempt that keeps another from being opened."""
-        return self.state in LIVE and not self.stray
-
-
-LIVE = frozenset({PaymentState.OPENING, PaymentState.OPEN, PaymentState.REQUIRES_CAPTURE})
+        state = self.state
+        live = state is PaymentState.OPEN or state is PaymentState.OPENING or state is PaymentState.REQUIRES_CAPTURE
+        return live and not self.stray
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,18 +65,9 @@ class _Tables:
                 return False
             if (now.owner, now.price, now.status) != (read.owner, read.price, read.status):
                 return False
-            rows = {**self._index.get(booking_id, {}), **{row.attempt_id: row for row in change.index}}
-            if sum(row.state is not IndexState.CLOSED for row in rows.values()) > 1:
+            if change.index and not self._index_rows(booking_id, change.index):
                 return False
-            intents = [row.intent_id for row in rows.values() if row.intent_id is not None]
-            taken = any(self._intents.get(intent_id, booking_id) != booking_id for intent_id in intents)
-            if taken or len(intents) != len(set(intents)):
-                return False
-            # Nothing is written above this line, and nothing below it can fail.
-            for row in self._index.get(booking_id, {}).values():
-                self._intents.pop(row.intent_id or "", None)
-            self._intents.update(dict.fromkeys(intents, booking_id))
-            self._index[booking_id] = rows
+            # Nothing is refused below this line.
             self._ledgers[booking_id] = (change.ledger.version, document)
             if change.due_at is None:
                 self._due.pop(booking_id, None)
@@ -86,6 +77,22 @@ class _Tables:
             if change.booking_status is not None:
                 self._bookings[booking_id] = replace(now, status=change.booking_status)
             return True
+
+    def _index_rows(self, booking_id: str, new: Sequence[IndexRow]) -> bool:
+        """Take in new index rows, or none of them and return False if one breaks a rule. The lock is held."""
+        old = self._index.get(booking_id, {})
+        rows = {**old, **{row.attempt_id: row for row in new}}
+        if sum(row.state is not IndexState.CLOSED for row in rows.values()) > 1:
+            return False
+        intents = [row.intent_id for row in rows.values() if row.intent_id is not None]
+        taken = any(self._intents.get(intent_id, booking_id) != booking_id for intent_id in intents)
+        if taken or len(intents) != len(set(intents)):
+            return False
+        for row in old.values():
+            self._intents.pop(row.intent_id or "", None)
+        self._intents.update(dict.fromkeys(intents, booking_id))
+        self._index[booking_id] = rows
+        return True
 
     def _due_ids(self, before: datetime, after: str | None, limit: int) -> Sequence[str]:
         with self._lock:

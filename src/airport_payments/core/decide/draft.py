@@ -114,15 +114,24 @@ class Draft:
 
     def attempt(self, attempt_id: str) -> Payment | None:
         """Return the payment with this attempt id."""
-        return next((p for p in self.payments if p.attempt_id == attempt_id), None)
+        for payment in self.payments:
+            if payment.attempt_id == attempt_id:
+                return payment
+        return None
 
     def intent(self, intent_id: str) -> Payment | None:
         """Return the payment with this PaymentIntent id."""
-        return next((p for p in self.payments if p.intent_id == intent_id), None)
+        for payment in self.payments:
+            if payment.intent_id == intent_id:
+                return payment
+        return None
 
     def live(self) -> Payment | None:
         """Return the one payment that keeps another from being opened."""
-        return next((p for p in self.payments if p.payable), None)
+        for payment in self.payments:
+            if payment.payable:
+                return payment
+        return None
 
     def in_review(self) -> bool:
         """Return whether money waits for a person's decision."""
@@ -130,16 +139,23 @@ class Draft:
 
     def effect_of(self, payment: Payment) -> Effect | None:
         """Return the command of this payment that has no answer yet."""
-        return next((e for e in self.effects if e.attempt_id == payment.attempt_id), None)
+        for effect in self.effects:
+            if effect.attempt_id == payment.attempt_id:
+                return effect
+        return None
 
     # ---- changing ----
 
     def put(self, payment: Payment) -> Payment:
         """Store a payment in the place of the one with its attempt id, or at the end."""
-        if self.attempt(payment.attempt_id) is None:
-            self.payments = (*self.payments, payment)
+        payments = list(self.payments)
+        for place, old in enumerate(payments):
+            if old.attempt_id == payment.attempt_id:
+                payments[place] = payment
+                break
         else:
-            self.payments = tuple(payment if p.attempt_id == payment.attempt_id else p for p in self.payments)
+            payments.append(payment)
+        self.payments = tuple(payments)
         return payment
 
     def command(self, effect: Effect) -> None:
@@ -221,16 +237,24 @@ def _index_changes(old: Ledger, new: Ledger) -> tuple[IndexRow, ...]:
     rows: list[IndexRow] = []
     for place, payment in enumerate(new.payments):
         before = old.payments[place] if place < len(old.payments) else None
-        if payment is not before:
-            row = index_row(payment)
-            if before is None or row != index_row(before):
-                rows.append(row)
+        if payment is before:
+            continue
+        row = index_row(payment)
+        if before is None or row != index_row(before):
+            rows.append(row)
     return tuple(rows)
 
 
 def due_at(ledger: Ledger) -> datetime | None:
     """Return when something in this ledger is next due. Announcements wait for the first among them: order holds."""
-    times = [e.due_at for e in ledger.effects]
-    times += [p.look_at for p in ledger.payments if p.look_at is not None]
-    times += [pending.due_at for pending in ledger.announcements[:1]]
-    return min(times, default=None)
+    soonest: datetime | None = None
+    for effect in ledger.effects:
+        if soonest is None or effect.due_at < soonest:
+            soonest = effect.due_at
+    for payment in ledger.payments:
+        if payment.look_at is not None and (soonest is None or payment.look_at < soonest):
+            soonest = payment.look_at
+    for pending in ledger.announcements[:1]:
+        if soonest is None or pending.due_at < soonest:
+            soonest = pending.due_at
+    return soonest

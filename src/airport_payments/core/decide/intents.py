@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from airport_payments.core.announcements import (
-    Announcement,
     BookingConfirmed,
     PaymentFailed,
     PaymentNeedsReview,
@@ -105,12 +104,11 @@ def observe(draft: Draft, payment: Payment, view: IntentView, *, asked: bool) ->
         _authorised(draft, payment, view)
     else:
         draft.answered(payment, CancelIntent)
-        ended = replace(payment, state=state, stripe_status=view.status, failure=None, look_at=None)
         if state is PaymentState.SUCCEEDED:
-            ended = _collect(draft, ended, view)
+            _collect(draft, payment, view)
         else:
             draft.note("observed", "canceled", view.id)
-        draft.put(ended)
+            draft.put(replace(payment, state=state, stripe_status=view.status, failure=None, look_at=None))
 
 
 def _authorised(draft: Draft, payment: Payment, view: IntentView) -> None:
@@ -125,7 +123,7 @@ def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool)
     """Within open, Stripe goes back and forth: a hint counts once, what we asked for counts always."""
     mark = view.failure.charge_id or view.failure.code if view.failure else view.charge_id or "-"
     # A failure is one piece of news under whatever status it shows: its charge tells it from another.
-    news = f"failed/{mark}" if view.failure else f"{view.status}/{mark}"
+    news = f"failed/{mark}" if view.failure else f"{view.status.value}/{mark}"
     known = news in payment.news
     if known and not asked:
         return
@@ -142,62 +140,83 @@ def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool)
             )
         )
         draft.note("observed", f"payment failed: {failure.decline_code or failure.code}", view.id)
-    news_kept = payment.news if known else (*payment.news, news)[-MAX_NEWS:]
-    payment = replace(payment, stripe_status=view.status, failure=view.failure, news=news_kept)
-    if view.amount != payment.amount and not payment.closing:
+    closing, looks = payment.closing, payment.looks
+    if view.amount != payment.amount and not closing:
         # Someone changed it at Stripe. Nobody is given the means to pay another amount than the booking's.
         draft.note("observed", "its amount was changed at Stripe: to be canceled", view.id)
-        payment = replace(payment, closing=True, looks=0)
-    draft.put(looked(payment, draft.now))
+        closing, looks = True, 0
+    look_at, looks = _next_look(payment.look_at, looks, draft.now, closing=closing)
+    draft.put(
+        replace(
+            payment,
+            stripe_status=view.status,
+            failure=view.failure,
+            news=payment.news if known else (*payment.news, news)[-MAX_NEWS:],
+            closing=closing,
+            look_at=look_at,
+            looks=looks,
+        )
+    )
 
 
 def looked(payment: Payment, now: datetime) -> Payment:
     """Return the payment with its next look planned, if the last one was due."""
-    if payment.look_at is None or payment.look_at > now:
-        return payment
-    if payment.closing:
+    look_at, looks = _next_look(payment.look_at, payment.looks, now, closing=payment.closing)
+    return payment if look_at == payment.look_at else replace(payment, look_at=look_at, looks=looks)
+
+
+def _next_look(look_at: datetime | None, looks: int, now: datetime, *, closing: bool) -> tuple[datetime | None, int]:
+    """Return when to look next, and how many looks that makes; as it was, unless a look was due."""
+    if look_at is None or look_at > now:
+        return look_at, looks
+    if closing:
         # It should be gone: keep asking until it is.
-        wait = backoff(PROCESSING_FIRST, PROCESSING_MOST, payment.looks)
-    elif payment.looks < MAX_LOOKS:
-        wait = backoff(LOOK_FIRST, LOOK_MOST, payment.looks)
-    else:
-        return replace(payment, look_at=None)
-    return replace(payment, look_at=now + wait, looks=payment.looks + 1)
+        return now + backoff(PROCESSING_FIRST, PROCESSING_MOST, looks), looks + 1
+    if looks < MAX_LOOKS:
+        return now + backoff(LOOK_FIRST, LOOK_MOST, looks), looks + 1
+    return None, looks
 
 
-def _collect(draft: Draft, payment: Payment, view: IntentView) -> Payment:
+def _collect(draft: Draft, payment: Payment, view: IntentView) -> None:
     """The money is here. It confirms the booking (rule 6), or it becomes an obligation (rule 7)."""
-    payment = replace(payment, received_minor=view.received_minor)
     reason = _objection(draft, payment, view)
-
-    def confirmed(number: int) -> Announcement:
-        return BookingConfirmed(
-            booking_id=draft.booking.id,
-            sequence=number,
-            at=draft.now,
-            payment_intent_id=view.id,
-            amount=payment.amount,
+    draft.put(
+        replace(
+            payment,
+            state=PaymentState.SUCCEEDED,
+            stripe_status=view.status,
+            failure=None,
+            look_at=None,
+            received_minor=view.received_minor,
+            place=Place.ATTACHED if reason is None else Place.REVIEW,
+            review=reason,
         )
-
-    def needs_review(number: int) -> Announcement:
-        return PaymentNeedsReview(
+    )
+    if reason is None:
+        draft.confirm_booking()
+        draft.announce(
+            lambda number: BookingConfirmed(
+                booking_id=draft.booking.id,
+                sequence=number,
+                at=draft.now,
+                payment_intent_id=view.id,
+                amount=payment.amount,
+            )
+        )
+        draft.note("observed", "paid: booking confirmed", view.id)
+        return
+    draft.announce(
+        lambda number: PaymentNeedsReview(
             booking_id=draft.booking.id,
             sequence=number,
             at=draft.now,
             payment_intent_id=view.id,
-            reason=str(reason),
+            reason=reason.value,
             amount_minor=view.received_minor,
             currency=view.amount.currency,
         )
-
-    if reason is None:
-        draft.confirm_booking()
-        draft.announce(confirmed)
-        draft.note("observed", "paid: booking confirmed", view.id)
-        return replace(payment, place=Place.ATTACHED)
-    draft.announce(needs_review)
+    )
     draft.note("observed", f"paid, but confirms nothing: {reason}", view.id)
-    return replace(payment, place=Place.REVIEW, review=reason)
 
 
 def _objection(draft: Draft, payment: Payment, view: IntentView) -> ReviewReason | None:
@@ -219,7 +238,7 @@ def _objection(draft: Draft, payment: Payment, view: IntentView) -> ReviewReason
 def settle(draft: Draft) -> None:
     """See that every PaymentIntent which should not be paid any more is being cancelled (rules 3 and 4)."""
     for payment in draft.payments:
-        if payment.state not in {PaymentState.OPEN, PaymentState.REQUIRES_CAPTURE}:
+        if payment.state is not PaymentState.OPEN and payment.state is not PaymentState.REQUIRES_CAPTURE:
             continue
         if not payment.closing and wanted(draft, payment):
             continue
