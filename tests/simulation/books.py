@@ -67,6 +67,7 @@ class Intent:
     received: int = 0
     charge: str | None = None
     error: str | None = None
+    error_charge: str | None = None
     failures: int = 0
 
     @property
@@ -74,7 +75,7 @@ class Intent:
         return f"{self.id}_secret_CANARY"
 
     def view(self) -> IntentView:
-        failure = Failure(self.error, "Your card was declined.", None, self.charge) if self.error else None
+        failure = Failure(self.error, "Your card was declined.", None, self.error_charge) if self.error else None
         return IntentView(
             self.id, self.status, Money(self.amount, self.currency), self.received, False, self.namespace, self.booking,
             self.attempt, failure, self.charge, Secret(self.secret),
@@ -83,7 +84,7 @@ class Intent:
     def as_json(self) -> dict[str, Any]:
         """The object as an event carries it."""
         error = self.error and {
-            "type": "card_error", "code": self.error, "message": "Your card was declined.", "charge": self.charge,
+            "type": "card_error", "code": self.error, "message": "Your card was declined.", "charge": self.error_charge,
         }  # fmt: skip
         return {
             "id": self.id, "object": "payment_intent", "status": str(self.status), "amount": self.amount,

@@ -1,7 +1,6 @@
 """The judge: what must always hold, and what must hold in the end, against Stripe's own books."""
 
 from collections import Counter, defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.books import PAYABLE, Intent, request_of
@@ -229,12 +228,9 @@ class Oracle:
 
     def returned(self, shop: "Shop", outcome: Any) -> None:
         """A process answers: from now on someone may have this client secret."""
-        if isinstance(outcome, CreatedPayment):
-            secret = outcome.client_secret.reveal()
-        elif isinstance(outcome, ConfirmedPayment) and outcome.client_secret is not None:
-            secret = outcome.client_secret.reveal()
-        else:
+        if not isinstance(outcome, CreatedPayment | ConfirmedPayment) or outcome.client_secret is None:
             return
+        secret = outcome.client_secret.reveal()
         self.check(CANARY not in repr(outcome), "S12", "an answer shows its secret")
         truth = self.truth(secret.partition("_secret")[0])
         self.check(truth is not None and truth.secret == secret, "S10", "a client secret that is none")
@@ -291,7 +287,8 @@ class Oracle:
         if status in {"succeeded", "canceled"}:
             self.check(payment.state == status, "S6", f"{sent.id} says {status}, we have committed {payment.state}")
         elif obj["last_payment_error"] and sent.type == "payment_intent.payment_failed":
-            known = f"failed/{obj['latest_charge']}" in payment.news or payment.state in FINAL
+            error = obj["last_payment_error"]
+            known = f"failed/{error['charge'] or error['code']}" in payment.news or payment.state in FINAL
             self.check(known or len(payment.news) == MAX_NEWS, "S6", f"{sent.id}: its failure is not committed")
 
     def ignored_event(self, sent: Sent, outcome: tuple[str, Any], saves: int) -> None:
@@ -347,6 +344,3 @@ class Oracle:
             self.check(
                 (state is not IndexState.CLOSED) == (payment.payable and bool(payment.intent_id)), "rule 3", "index"
             )
-
-
-__all__ = ["Oracle", "replace"]

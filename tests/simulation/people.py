@@ -9,7 +9,7 @@ from tests.simulation.plan import DAY, HOUR, MINUTE, SECOND, Person
 from tests.simulation.sched import switch
 from tests.simulation.shop import CURRENCY
 
-from airport_payments.core.errors import BookingNotFound, InvalidSignature, StorageUnavailable, TryAgain
+from airport_payments.core.errors import InvalidSignature, TryAgain
 from airport_payments.core.model import BookingStatus
 from airport_payments.core.money import Money
 
@@ -258,6 +258,3 @@ def _short(value: Any) -> str:
     if hasattr(value, "stripe_status"):
         return f"{value.stripe_status} booking {getattr(value, 'booking_status', None) or value.booking.status}"
     return str(value)
-
-
-__all__ = ["BookingNotFound", "Human", "StorageUnavailable", "meddle"]

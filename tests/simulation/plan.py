@@ -117,7 +117,7 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
 
 
 def _draw_faults(plan: Plan, rng: random.Random) -> None:
-    share = rng.choice((0.0, 0.08, 0.2, 0.4))
+    share = rng.choice((0.0, 0.1, 0.25, 0.25, 0.5))
     for name in FAULTS:
         wanted, rate = rng.random() < share, 0.01 * 30 ** rng.random()
         if wanted and name not in plan.filter.faults:
