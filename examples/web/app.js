@@ -71,11 +71,11 @@ function broken(error) {
   view.show("broken");
 }
 
-const idInAddress = () => decodeURIComponent(location.hash.slice(1));
+const idInAddress = () => new URLSearchParams(location.hash.slice(1)).get("booking") ?? "";
 
 /** @param {string} id empty for none */
 function putInAddress(id) {
-  history.replaceState(null, "", `${location.pathname}${id ? `#${encodeURIComponent(id)}` : ""}`);
+  history.replaceState(null, "", `${location.pathname}${id ? `#booking=${encodeURIComponent(id)}` : ""}`);
 }
 
 // ---- choosing ---------------------------------------------------------------------------------------------------------
@@ -316,6 +316,10 @@ function listen() {
   });
   view.at("check-again").addEventListener("click", () => watcher.soon());
   view.at("reload").addEventListener("click", () => location.reload());
+  view.at("skip").addEventListener("click", (/** @type {Event} */ event) => {
+    event.preventDefault(); // the fragment belongs to the booking
+    view.at("main").focus();
+  });
   for (const button of document.querySelectorAll("[data-again]")) button.addEventListener("click", startOver);
   addEventListener("hashchange", () => restore().catch(broken));
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from tests.cli.demo import Demo, start_demo
 from tests.conftest import Processes
 
@@ -72,9 +72,11 @@ def new_page(browser, demo) -> Iterator[Callable[..., Page]]:
     asked: list[str] = []
 
     def watch(page: Page) -> None:
-        page.on(
-            "console", lambda m: wrong.append(m.text) if m.type in {"error", "warning"} and m.text != EXPECTED else None
-        )
+        def said(message: ConsoleMessage) -> None:
+            if message.type in {"error", "warning"} and message.text != EXPECTED:
+                wrong.append(f"{message.text} at {message.location['url']}")
+
+        page.on("console", said)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
 

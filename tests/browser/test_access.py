@@ -106,12 +106,16 @@ def test_the_keyboard_is_enough(page):
     expect(page.get_by_role("heading", name="Your booking is confirmed")).to_be_focused()
 
 
-def test_the_first_tab_offers_to_skip(page):
-    expect(page.get_by_role("heading", name="What would you like to book?")).to_be_visible()
+def test_the_first_tab_offers_to_skip_and_the_booking_stays(page):
+    book(page)
+    page.reload()
+    expect(page.get_by_role("heading", name="Payment")).to_be_visible()
+    address = page.url
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
+    assert page.url == address
 
 
 def test_screen_readers_hear_what_happens(page):
