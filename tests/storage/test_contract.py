@@ -99,22 +99,31 @@ def refused(store: Store, made: Change) -> None:
     assert store.dump() == before
 
 
-def full(read: Snapshot, intent_id: str = "pi_9") -> Change:
+def full(read: Snapshot) -> Change:
     """A change that writes to every table."""
-    return paying(read, intent_id)
+    return paying(read, "pi_9")
+
+
+def without_status(read: Snapshot) -> Change:
+    """A change that writes to every table but the team's."""
+    return replace(full(read), booking_status=None)
+
+
+both_kinds = pytest.mark.parametrize("make", [full, without_status])
 
 
 def test_a_first_save_needs_the_booking_to_exist(store: Store) -> None:
     refused(store, full(Snapshot(booking("bk_nobody"))))
 
 
+@both_kinds
 @pytest.mark.parametrize("ahead", [-1, 1, 7])
-def test_a_stale_or_invented_version_is_refused(store: Store, ahead: int) -> None:
+def test_a_stale_or_invented_version_is_refused(store: Store, ahead: int, make: Callable[[Snapshot], Change]) -> None:
     store.add_booking(booking())
     for _ in range(2):
         assert store.save(change(load(store)))
     read = load(store)
-    refused(store, full(replace(read, ledger=replace(read.ledger, version=2 + ahead))))
+    refused(store, make(replace(read, ledger=replace(read.ledger, version=2 + ahead))))
 
 
 def test_a_first_save_is_refused_once_there_is_a_ledger(store: Store) -> None:
@@ -129,6 +138,7 @@ def test_a_later_save_is_refused_while_there_is_no_ledger(store: Store) -> None:
     refused(store, full(Snapshot(booking(), Ledger(3))))
 
 
+@both_kinds
 @pytest.mark.parametrize("saves_before", [0, 1])
 @pytest.mark.parametrize(
     "as_read",
@@ -142,14 +152,15 @@ def test_a_later_save_is_refused_while_there_is_no_ledger(store: Store) -> None:
     ids=["owner", "amount", "currency", "cancelled", "confirmed"],
 )
 def test_a_fitting_version_is_refused_when_the_teams_row_is_another(
-    store: Store, as_read: object, saves_before: int
+    store: Store, as_read: object, saves_before: int, make: Callable[[Snapshot], Change]
 ) -> None:
     store.add_booking(booking())
     for _ in range(saves_before):
         store.save(change(load(store), payment()))
-    refused(store, full(replace(load(store), booking=as_read)))  # type: ignore[arg-type]
+    refused(store, make(replace(load(store), booking=as_read)))  # type: ignore[arg-type]
 
 
+@both_kinds
 @pytest.mark.parametrize("saves_before", [0, 1])
 @pytest.mark.parametrize(
     "team",
@@ -160,12 +171,12 @@ def test_a_fitting_version_is_refused_when_the_teams_row_is_another(
     ids=["cancelled", "repriced"],
 )
 def test_what_the_team_changes_after_the_read_refuses_the_save(
-    store: Store, team: Callable[[Store], object], saves_before: int
+    store: Store, team: Callable[[Store], object], saves_before: int, make: Callable[[Snapshot], Change]
 ) -> None:
     store.add_booking(booking())
     for _ in range(saves_before):
         store.save(change(load(store)))
-    made = full(load(store))
+    made = make(load(store))
     team(store)
     refused(store, made)
 

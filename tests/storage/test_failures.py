@@ -156,6 +156,32 @@ def test_a_file_opened_for_reading_answers_reads(kind: Any, tmp_path: Path) -> N
             store.save(opening(load(store)))
 
 
+def without_wal(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.create_tables()
+        store.add_booking(booking())
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
+
+
+@pytest.mark.parametrize("kind", ON_FILE)
+def test_a_connection_that_cannot_switch_to_wal_goes_on_without(kind: Any, tmp_path: Path) -> None:
+    path = tmp_path / "payments.db"
+    without_wal(path)
+    with closing(kind(f"file:{path}?mode=ro&uri=true")) as store:
+        assert load(store).booking == booking()
+
+
+@pytest.mark.parametrize("kind", ON_FILE)
+def test_a_connection_opened_while_another_program_writes_goes_on_without_wal(kind: Any, tmp_path: Path) -> None:
+    path = tmp_path / "payments.db"
+    without_wal(path)
+    with closing(kind(path, connect_args={"timeout": 0.05})) as store:
+        with writing(path):
+            assert load(store).booking == booking()
+        assert store.save(opening(load(store)))
+
+
 @pytest.mark.parametrize("kind", ON_FILE)
 def test_a_deleted_file_makes_new_connections_unavailable(kind: Any, tmp_path: Path) -> None:
     with closing(kind(tmp_path / "payments.db")) as store:

@@ -9,11 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
 from tests.storage.builders import booking, change, line, opening
 from tests.storage.stores import AsyncSqliteStore, Store, hurry, load
 
 from airport_payments.core.model import Snapshot
-from airport_payments.storage.sqlalchemy import AsyncSqlAlchemyBookingRepository
+from airport_payments.storage.sqlalchemy import AsyncSqlAlchemyBookingRepository, SqlAlchemyBookingRepository
 
 ROOT = Path(__file__).parent.parent.parent
 ROUNDS = 200
@@ -86,3 +88,23 @@ def test_of_many_tasks_opening_a_payment_exactly_one_does(tmp_path: Path) -> Non
         for turn in range(15):
             store.add_booking(booking(f"bk_{turn}"))
             assert sum(store.run(clicks(load(store, f"bk_{turn}")))) == 1
+
+
+def test_threads_that_share_one_connection_in_memory_take_turns() -> None:
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    repository = SqlAlchemyBookingRepository(engine)
+    repository.create_tables()
+    threads, saves = 4, 60
+
+    def save_all(name: str) -> int:
+        repository.add_booking(booking(name))
+        saved = 0
+        for turn in range(saves):
+            read = repository.get(name)
+            assert read is not None
+            saved += repository.save(change(read, lines=[line(str(turn))]))
+        return saved
+
+    with ThreadPoolExecutor(threads) as pool:
+        assert list(pool.map(save_all, [f"bk_{n}" for n in range(threads)])) == [saves] * threads
+    engine.dispose()
