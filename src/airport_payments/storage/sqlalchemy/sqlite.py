@@ -88,9 +88,7 @@ class Sqlite:
             raise
 
     def give_back(self, lease: PoolProxiedConnection) -> None:
-        """Return a connection to the pool, or close it where its transaction could not be ended."""
-        if lease.is_valid and _transaction_left(cast("sqlite3.Connection", lease.driver_connection)):
-            lease.invalidate()
+        """Return a connection to the pool."""
         lease.close()
 
     async def borrow_async(self) -> PoolProxiedConnection:
@@ -172,10 +170,6 @@ def _drive(connection: sqlite3.Connection, plan: Plan) -> bool:
 def _driver_begins(connection: sqlite3.Connection) -> bool:
     """Whether the driver keeps a transaction open all the time (`autocommit=False`, from Python 3.12 on)."""
     return getattr(connection, "autocommit", None) is False
-
-
-def _transaction_left(connection: sqlite3.Connection) -> bool:
-    return connection.in_transaction and not _driver_begins(connection)
 
 
 def _is_broken(error: sqlite3.Error) -> bool:
