@@ -1,5 +1,6 @@
 """Crashes, lost answers, lost races and an absent database: rules 1, 2 and 9; nothing is lost, nothing done twice."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from airport_payments.core.errors import (
     BookingNotFound,
     BookingNotPayable,
     Busy,
+    InternalError,
     Misconfigured,
     StorageUnavailable,
     StripeUnavailable,
@@ -125,6 +127,13 @@ class TestLostAnswers:
         shop.fake.clear_faults()
         shop.tick(after=timedelta(minutes=1))
         assert list(shop.fake.intents) == [shop.create().payment_intent_id]
+
+    def test_an_answer_without_a_client_secret_is_an_error_and_not_an_empty_one(self, shop) -> None:
+        shop.create()
+        intent = {**next(iter(shop.fake.intents.values())), "client_secret": None}
+        shop.fake.inject(Fault(status=200, body=json.dumps(intent).encode()), "GET")
+        with pytest.raises(InternalError, match="client secret"):
+            shop.create()
 
     def test_a_refused_key_is_misconfigured_and_logged_as_an_error(self, shop, caplog) -> None:
         shop.fake.inject(Fault.response(401, {"type": "invalid_request_error", "message": "sk_test_fake"}), times=9)
