@@ -3,7 +3,7 @@
 from tests.support import INTENT_ID, PRICE, kinds, opened, seen, view
 
 from airport_payments.core.decide.draft import Ready
-from airport_payments.core.errors import PaymentInReview
+from airport_payments.core.errors import BookingNotFound, PaymentInReview
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
 from airport_payments.core.money import Money
 
@@ -55,3 +55,13 @@ def test_s13_an_amount_changed_at_stripe_and_paid_goes_to_review() -> None:
     assert driver.payment.review is ReviewReason.AMOUNT_MISMATCH
     assert driver.payment.intent_id == INTENT_ID
     assert driver.booking.status is BookingStatus.PENDING
+
+
+def test_s10_a_stranger_moves_nothing_even_where_something_is_due() -> None:
+    """The team cancelled the booking in silence: what follows from that is not a stranger's to set going."""
+    driver = opened()
+    driver.team(status=BookingStatus.CANCELLED)
+    before = driver.snapshot
+    assert type(driver.request(owner="mallory")) is BookingNotFound
+    assert type(driver.confirm(owner="mallory")) is BookingNotFound
+    assert driver.snapshot is before

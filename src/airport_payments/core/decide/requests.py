@@ -46,6 +46,9 @@ def step(draft: Draft, asker: Asker, fresh: IntentView | None = None) -> Step:
         asker: why we are here.
         fresh: a PaymentIntent whose state Stripe just told and which is already applied.
     """
+    if isinstance(asker, (PaymentRequested, ConfirmRequested)) and asker.owner != draft.booking.owner:
+        # Before anything else: whose booking it is not learns nothing of it and moves nothing in it.
+        return None, BookingNotFound()
     settle(draft)
     if isinstance(asker, PaymentRequested):
         return _payment(draft, asker, fresh)
@@ -81,10 +84,8 @@ def _payment(draft: Draft, fact: PaymentRequested, fresh: IntentView | None) -> 
 
 
 def _refusal(draft: Draft, fact: PaymentRequested) -> PaymentsError | None:
-    """Return why this booking cannot be paid now by this caller at this price, None if it can."""
+    """Return why this booking cannot be paid now at this price, None if it can."""
     booking = draft.booking
-    if booking.owner != fact.owner:
-        return BookingNotFound()
     key = fact.request_key
     if key and any(k.key == key.key and k.fingerprint != key.fingerprint for k in draft.request_keys):
         return IdempotencyKeyReused()
@@ -134,8 +135,6 @@ def _open(draft: Draft, fact: PaymentRequested) -> Step:
 
 
 def _confirm(draft: Draft, fact: ConfirmRequested, fresh: IntentView | None) -> Step:
-    if draft.booking.owner != fact.owner:
-        return None, BookingNotFound()
     payment = draft.intent(fact.intent_id)
     if payment is None:
         return None, PaymentIntentMismatch()
