@@ -116,7 +116,7 @@ def test_every_test_asserts_something():
     assert idle == []
 
 
-_ASSERTING_CALLS = {"raises", "fail", "warns", "run_state_machine_as_test"}
+_ASSERTING_CALLS = {"raises", "fail", "warns", "expect", "run_state_machine_as_test"}
 
 
 def _asserting_helpers(functions: list[Function]) -> set[str]:
