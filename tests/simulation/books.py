@@ -131,6 +131,10 @@ class Books:
     def knows(self, key: str) -> bool:
         return key in self._keys
 
+    def as_of(self, key: str) -> int:
+        """When the answer to this key was made."""
+        return self._keys[key][0]
+
     def complete(self, command: CreateIntent | CancelIntent, now: int) -> None:
         """Do at last what Stripe had answered with a 500: it rolls forward, later (error-low-level)."""
         self._execute(command, now)

@@ -57,6 +57,8 @@ class Oracle:
         self.told: Counter[tuple[str, ...]] = Counter()
         self.writes: Counter[str] = Counter()
         self.checks = 0
+        self.asked_as_of: dict[tuple[str, str, str], int] = {}
+        self.statuses: dict[str, list[tuple[int, IntentStatus]]] = defaultdict(list)
 
     def check(self, holds: object, rule: str, what: str) -> None:
         self.checks += 1
@@ -108,6 +110,14 @@ class Oracle:
             self._opened(row, change, now)
         if now.state is PaymentState.ABANDONED:
             self.abandoned.add(key)
+        task = self.world.sched.current
+        seen = task.seen if task is not None else None
+        known = was is not None and (was.stripe_status, was.failure) == (now.stripe_status, now.failure)
+        if seen is not None and seen[0] == now.attempt_id and now.stripe_status is not None and not known:
+            # Rules 2 and 5: of what we asked for, the newest wins.
+            last = self.asked_as_of.get(key, -1)
+            self.check(seen[1] >= last, "rule 5", f"{now.intent_id}: an older answer undid a newer one")
+            self.asked_as_of[key] = seen[1]
         end = (now.state, now.place, now.review, now.received_minor, now.intent_id)
         if key in self.final:
             self.check(self.final[key] == end, "S8", f"{now.intent_id}: {self.final[key]} became {end}")
@@ -212,6 +222,7 @@ class Oracle:
 
     def stripe_changed(self, intent: Intent) -> None:
         """Something changed in Stripe's books."""
+        self.statuses[intent.id].append((self.world.sched.now, intent.status))
         name = (intent.namespace, intent.attempt)
         first = self.attempts.setdefault(name, intent.id)
         self.check(
@@ -220,10 +231,17 @@ class Oracle:
 
     # ---- answers to people ----
 
-    def created(self, shop: "Shop", booking_id: str, asked: Money, reply: CreatedPayment) -> None:
+    def fresh(self, intent_id: str, status: IntentStatus, since: int) -> None:
+        """An answer is never older than its question: the intent had this status at some time since then."""
+        was = self.statuses[intent_id]
+        held = {was[i][1] for i in range(len(was)) if i + 1 == len(was) or was[i + 1][0] >= since}
+        self.check(status in held, "rule 2", f"{intent_id} is said to be {status}, which it no longer was when asked")
+
+    def created(self, shop: "Shop", booking_id: str, asked: Money, reply: CreatedPayment, since: int) -> None:
         truth = self.truth(reply.payment_intent_id)
         self.check(truth is not None, "S10", "an answer with a PaymentIntent that Stripe does not know")
         assert truth is not None
+        self.fresh(truth.id, reply.status, since)
         self.check(reply.amount == asked, "S13", f"asked to pay {asked}, quoted {reply.amount}")
 
     def returned(self, shop: "Shop", outcome: Any) -> None:
@@ -247,9 +265,10 @@ class Oracle:
         payable = [i for i in sorted(given) if (t := self.truth(i)) is not None and t.status in PAYABLE]
         self.check(len(payable) <= 1, "S4", f"{key[1]} can be paid by {' and '.join(payable)}")
 
-    def confirmed(self, shop: "Shop", booking_id: str, intent_id: str, reply: ConfirmedPayment) -> None:
+    def confirmed(self, shop: "Shop", booking_id: str, intent_id: str, reply: ConfirmedPayment, since: int) -> None:
         truth = self.truth(intent_id)
         assert truth is not None
+        self.fresh(truth.id, reply.stripe_status, since)
         paid = truth.status is IntentStatus.SUCCEEDED
         self.check(paid or not reply.completed, "S2", f"{intent_id} is said to be completed, but is {truth.status}")
         self.check(truth.booking == booking_id, "S10", f"{intent_id} is not of {booking_id}")
@@ -298,6 +317,17 @@ class Oracle:
             self.check(outcome[1] is EventOutcome.IGNORED, "S9", f"{sent.id} was {outcome[1]}")
 
     # ---- the end ----
+
+    def soon(self) -> None:
+        """An hour after the faults stopped no command is without an answer, and no customer has to wait for one."""
+        for shop in self.world.shops:
+            for booking_id in shop.tables._bookings:
+                snapshot = shop.tables._get(booking_id)
+                assert snapshot is not None
+                old = [
+                    e for e in snapshot.ledger.effects if self.world.ms(e.first_sent_at) < self.world.sched.now - HOUR
+                ]
+                self.check(not old, "L4", f"{booking_id}: an hour after the faults stopped: {old}")
 
     def end(self) -> None:
         """Faults have stopped and everything has drained."""

@@ -45,6 +45,8 @@ class Human:
         said = value if outcome != "ok" else _short(value)
         self.world.trace(self.name, "is answered: %s %s", outcome, said)
         self.last = name
+        if outcome == "error":
+            self.world.oracle.said(value)
         return outcome, value
 
     async def pause(self) -> None:
@@ -83,9 +85,10 @@ class Human:
             def call(gateway: Any, price: Money = price) -> Any:
                 return gateway.create_payment(self.booking, owner=OWNER, amount=price, idempotency_key=key)
 
+            since = self.world.sched.now
             outcome, value = await self.ask(f"to pay {self.booking}, {price}", call)
             if outcome == "ok":
-                self.world.oracle.created(self.shop, self.booking, price, value)
+                self.world.oracle.created(self.shop, self.booking, price, value, since)
                 if value.payment_intent_id not in known:
                     known.append(value.payment_intent_id)
                 return
@@ -111,12 +114,13 @@ class Human:
             world.sched.at(world.sched.now + wait, lambda: stripe.deed("bank", intent_id, ends))
 
     async def _confirm(self, intent_id: str) -> None:
+        since = self.world.sched.now
         outcome, value = await self.ask(
             f"whether {intent_id} paid {self.booking}",
             lambda g: g.confirm_payment(self.booking, intent_id, owner=OWNER),
         )
         if outcome == "ok":
-            self.world.oracle.confirmed(self.shop, self.booking, intent_id, value)
+            self.world.oracle.confirmed(self.shop, self.booking, intent_id, value, since)
 
     # ---- those who may not ----
 
@@ -132,9 +136,8 @@ class Human:
                 lambda g, b=booking, i=theirs: g.confirm_payment(b, i, owner="mallory"),
                 lambda g, b=booking: g.payment_status(b, owner="mallory"),
             ))  # fmt: skip
-            saved = world.oracle.saves_of(f"{self.name}.{self.asked + 1}")
             outcome, value = await self.ask(f"for {booking}, which is not theirs", call)
-            world.oracle.strange(outcome, value, world.oracle.saves_of(self.last) - saved)
+            world.oracle.strange(outcome, value, world.oracle.saves_of(self.last))
             # Bob may pay his own booking, but not with Alice's PaymentIntent.
             outcome, value = await self.ask(
                 "whether alice's payment paid BBOB", lambda g, i=theirs: g.confirm_payment("BBOB", i, owner="bob")

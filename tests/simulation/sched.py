@@ -44,7 +44,7 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
 class Task:
     """A coroutine with a name and a random stream of its own, so that leaving another out changes little for it."""
 
-    __slots__ = ("coro", "done", "draws", "error", "killed", "name", "process", "random", "result", "rng", "saves",
+    __slots__ = ("coro", "done", "draws", "error", "killed", "name", "process", "random", "result", "rng", "seen",
                  "token", "waiter")  # fmt: skip
 
     def __init__(self, name: str, coro: Coroutine[Any, Any, Any], seed: str, process: Any = None) -> None:
@@ -60,7 +60,7 @@ class Task:
         self.waiter: tuple[Task, int] | None = None
         self.token = 0
         self.draws = 0  # how many fates it drew
-        self.saves = 0  # how many writes of its own were committed
+        self.seen: tuple[str, int] | None = None  # the attempt that Stripe last told it of, and when that was so
 
 
 class Scheduler:

@@ -22,6 +22,10 @@ PATIENCE = 20 * SECOND
 CURRENCY = "usd"
 
 
+class HandlerError(Exception):
+    """What a team's handler raises."""
+
+
 class Process:
     """One API process: its gateway, its clock, and what runs in it."""
 
@@ -64,7 +68,7 @@ class Process:
         await switch(1 + int(world.sched.current.random() * 40))
         if fate == "handler_raises":
             world.trace(self.name, "a handler raises on %s", announcement.id)
-            raise RuntimeError("the team's mail server is away")
+            raise HandlerError("the team's mail server is away")
         if fate == "crash_in_handler":
             self.die("in a handler")
         self.shop.heard.append(announcement)
@@ -172,7 +176,10 @@ class Shop:
             process = self.process(world.random.random())
             if process is not None:
                 self._ticks += 1
-                task = self.run(process, f"{self.namespace}-worker{self._ticks}", lambda gateway: gateway.tick())
+                limit = 1 if world.random.random() < 0.1 else 100
+                task = self.run(
+                    process, f"{self.namespace}-worker{self._ticks}", lambda gateway: gateway.tick(limit=limit)
+                )
                 world.trace(task.name, "ticks at %s", process.name, loud=False)
                 waiting = self._after_tick(task)
                 world.sched.start(Task(f"{task.name}-end", waiting, world.seed_text))

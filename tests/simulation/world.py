@@ -12,11 +12,12 @@ from tests.simulation.books import Books, Intent
 from tests.simulation.delivery import Deliveries
 from tests.simulation.fates import Fates
 from tests.simulation.oracle import CANARY, Oracle
-from tests.simulation.plan import DAY, SECOND, Filter, Plan, draw_plan
+from tests.simulation.plan import DAY, HOUR, SECOND, Filter, Plan, draw_plan
 from tests.simulation.sched import Killed, Scheduler, Task, Violation
-from tests.simulation.shop import Process, Shop
+from tests.simulation.shop import HandlerError, Process, Shop
 from tests.simulation.wrapped import ModelPort, SyncModelPort
 
+from airport_payments.core.errors import PaymentsError
 from airport_payments.core.model import Booking, Change
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -195,7 +196,6 @@ class World:
         sched = self.sched
         while (at := sched.next_at()) is not None and at <= until and sched.steps < MAX_STEPS:
             sched.step()
-            self._see()
 
     def _faults_off(self) -> None:
         self.draining = True
@@ -208,14 +208,11 @@ class World:
             shop._tick_at = None
             shop.notify()
         sched = self.sched
+        sched.at(sched.now + HOUR, self.oracle.soon)
         until = sched.steps + MAX_DRAIN_STEPS
         while sched.next_at() is not None:
             sched.step()
-            self._see()
             self.oracle.check(sched.steps < until, "L4", "the world does not come to rest")
-
-    def _see(self) -> None:
-        """A task that ended with an exception which nobody waits for."""
 
     def _close(self) -> None:
         """Let no coroutine complain that it was never finished."""
@@ -241,6 +238,9 @@ class _Leaks(logging.Handler):
             line += logging.Formatter().formatException(record.exc_info)
         if CANARY in line:
             raise Violation("S12", f"the log shows a secret: {line}")
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, Exception) and not isinstance(error, PaymentsError | HandlerError):
+            raise Violation("untyped", f"{line}") from error
 
 
 def simulate(seed: int, *, real: bool = False, without: Filter = Filter(), keep_trace: bool = True) -> Result:

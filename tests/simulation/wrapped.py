@@ -185,6 +185,7 @@ class ModelPort:
         if reply is None:
             since = world.ms(command.since) if isinstance(command, FindIntent) else 0
             reply = self.books.read(command, since)
+            world.sched.current.seen = (command.attempt_id, world.sched.now)
         else:
             world.trace(world.sched.current.name, "%s: %s", command, fate or "no answer", loud=False)
         await self._travel(fate, command)
@@ -231,6 +232,7 @@ class ModelPort:
             world.trace(task.name, "the answer to %s is lost", command.key)
             await switch(GIVE_UP if fate == "timeout_after" else 50)
             return Unanswered(fate)
+        task.seen = (command.attempt_id, books.as_of(command.key))
         return answers[0]
 
     async def _travel(self, fate: str | None, command: Command) -> None:

@@ -1,0 +1,406 @@
+"""Deliberate faults in our code, made by patching: each takes away one rule. The simulator has to notice every one."""
+
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+from airport_payments import gateway, gateway_async
+from airport_payments.core import decide as decide_package
+from airport_payments.core.commands import CancelIntent
+from airport_payments.core.decide import answers, intents, requests
+from airport_payments.core.decide.draft import Draft
+from airport_payments.core.facts import Answer, Delivered, IntentObserved, IntentSeen, Refused
+from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
+from airport_payments.storage import memory
+
+Patches = list[tuple[Any, str, Any]]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: what is patched, and within how many seeds it has to be noticed."""
+
+    name: str
+    patches: Callable[[], Patches]
+    seeds: int = 2000
+
+    @contextmanager
+    def alive(self) -> Any:
+        with ExitStack() as stack:
+            for owner, name, value in self.patches():
+                stack.enter_context(patch.object(owner, name, value))
+            yield
+
+
+MUTANTS: dict[str, Mutant] = {}
+
+
+def mutant(seeds: int = 2000) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
+    def register(patches: Callable[[], Patches]) -> Callable[[], Patches]:
+        MUTANTS[patches.__name__] = Mutant(patches.__name__, patches, seeds)
+        return patches
+
+    return register
+
+
+def _wrap_answer(change: Callable[[Draft, Answer], Answer]) -> Patches:
+    real = answers.answer
+    return [(decide_package, "answer", lambda draft, fact: real(draft, change(draft, fact)))]
+
+
+@mutant()
+def an_answer_to_an_old_version_tells_the_status() -> Patches:
+    """Rule 2: status applies only on the version that was loaded before the call."""
+    return _wrap_answer(lambda draft, fact: replace(fact, as_of=draft.read.ledger.version))
+
+
+@mutant()
+def a_replayed_answer_tells_the_status() -> Patches:
+    """Rule 2: never from an answer marked Idempotent-Replayed."""
+
+    def fresh(_: Draft, fact: Answer) -> Answer:
+        reply = fact.reply
+        if isinstance(reply, IntentSeen):
+            reply = replace(reply, replayed=False)
+        elif isinstance(reply, Refused) and reply.seen is not None:
+            reply = replace(reply, seen=replace(reply.seen, replayed=False))
+        return replace(fact, reply=reply)
+
+    return _wrap_answer(fresh)
+
+
+@mutant()
+def identity_is_taken_only_from_a_current_answer() -> Patches:
+    """Rule 2: identity always applies."""
+    real = answers._seen
+
+    def seen(draft: Draft, payment: Any, reply: Any, fact: Answer) -> Any:
+        return None if fact.as_of != draft.read.ledger.version else real(draft, payment, reply, fact)
+
+    return [(answers, "_seen", seen)]
+
+
+@mutant()
+def a_key_is_sent_after_23_hours() -> Patches:
+    """Rule 9: Stripe forgets after 24."""
+
+    def spent(effect: Any, now: Any) -> bool:
+        return effect.server_errors >= requests.SERVER_ERRORS_BEFORE_LOOKING
+
+    return [(requests, "spent", spent), (answers, "spent", spent)]
+
+
+@mutant()
+def a_stored_500_is_repeated_for_ever() -> Patches:
+    """Rule 9: after a few tries the object is looked for."""
+
+    def spent(effect: Any, now: Any) -> bool:
+        return now >= effect.first_sent_at + requests.KEY_LIFETIME
+
+    return [(requests, "spent", spent), (answers, "spent", spent)]
+
+
+@mutant()
+def a_saved_command_gets_a_new_key() -> Patches:
+    """Rule 9: a saved command is resent exactly as saved."""
+    real = requests.perform
+
+    def perform(draft: Draft, effect: Any) -> Any:
+        command = real(draft, effect)
+        return replace(command, key=f"{command.key}/{effect.tries}") if command is effect else command
+
+    return [(requests, "perform", perform)]
+
+
+def _objection_without(reason: ReviewReason) -> Patches:
+    real = intents._objection
+    return [(intents, "_objection", lambda *a: None if (found := real(*a)) is reason else found)]
+
+
+@mutant()
+def an_amount_that_was_not_asked_confirms() -> Patches:
+    """Rule 6: amount_received equals what was asked."""
+    return _objection_without(ReviewReason.AMOUNT_MISMATCH)
+
+
+@mutant()
+def a_price_that_changed_confirms() -> Patches:
+    """Rule 6: the booking still has that price."""
+    return _objection_without(ReviewReason.PRICE_CHANGED)
+
+
+@mutant()
+def a_cancelled_booking_is_confirmed() -> Patches:
+    """Rule 6: the booking is still pending."""
+    return _objection_without(ReviewReason.LATE)
+
+
+@mutant()
+def a_second_payment_confirms_again() -> Patches:
+    """Rule 7: a second payment is an obligation."""
+    return _objection_without(ReviewReason.SURPLUS)
+
+
+@mutant()
+def money_that_confirms_nothing_is_forgotten() -> Patches:
+    """Rule 7: never silence."""
+    real = intents._collect
+
+    def collect(draft: Draft, payment: Any, view: Any) -> Any:
+        collected = real(draft, payment, view)
+        return replace(collected, place=Place.NONE, review=None) if collected.place is Place.REVIEW else collected
+
+    return [(intents, "_collect", collect)]
+
+
+@mutant()
+def a_second_payable_intent_is_opened() -> Patches:
+    """Rule 3: one payable attempt, in the rules and in the storage."""
+    index = memory.IndexState
+    any_state = type("Every", (), {"CLOSED": index.CLOSED, "PAYABLE": index.PAYABLE})
+    real_save = memory._Tables._save
+
+    def save(tables: Any, change: Any) -> bool:
+        with patch.object(memory, "sum", lambda _: 0, create=True):
+            return real_save(tables, change)
+
+    assert any_state
+    return [(Draft, "live", lambda _: None), (memory._Tables, "_save", save)]
+
+
+@mutant()
+def old_news_is_applied() -> Patches:
+    """Rule 5: states only move forward."""
+    backward = dict.fromkeys(intents.FORWARD, frozenset(PaymentState))
+    return [(intents, "FORWARD", backward)]
+
+
+@mutant()
+def an_abandoned_attempt_is_not_watched() -> Patches:
+    """Rule 9 and `A stored 500`: Stripe may complete it later."""
+    real = answers._nothing_found
+
+    def nothing_found(draft: Draft, payment: Any) -> None:
+        real(draft, payment)
+        now = draft.attempt(payment.attempt_id)
+        if now is not None and now.state is PaymentState.ABANDONED:
+            draft.put(replace(now, look_at=None))
+
+    return [(answers, "_nothing_found", nothing_found)]
+
+
+@mutant()
+def what_appears_of_an_abandoned_attempt_is_payable() -> Patches:
+    """Rule 3: an abandoned attempt lost its place."""
+    real = intents.identify
+
+    def identify(draft: Draft, payment: Any, view: Any) -> Any:
+        found = real(draft, payment, view)
+        if payment.intent_id is None and found.stray:
+            found = draft.put(replace(found, stray=False, closing=False))
+        return found
+
+    return [(intents, "identify", identify), (answers, "identify", identify)]
+
+
+@mutant()
+def a_cancellation_is_taken_for_done() -> Patches:
+    """`Cancel has three outcomes`."""
+    real = answers._refused
+
+    def refused(draft: Draft, payment: Any, reply: Refused, fact: Answer) -> Any:
+        if isinstance(fact.command, CancelIntent) and reply.seen is not None:
+            draft.answered(payment, CancelIntent)
+            draft.put(replace(payment, state=PaymentState.CANCELED, look_at=None))
+            return None
+        return real(draft, payment, reply, fact)
+
+    return [(answers, "_refused", refused)]
+
+
+@mutant()
+def an_unanswered_cancellation_is_taken_for_done() -> Patches:
+    """Rule 1: a command stays until it is answered."""
+    real = answers._unanswered
+
+    def unanswered(draft: Draft, payment: Any, reply: Any, fact: Answer) -> Any:
+        error = real(draft, payment, reply, fact)
+        if isinstance(fact.command, CancelIntent):
+            draft.answered(payment, CancelIntent)
+            draft.put(replace(payment, state=PaymentState.CANCELED, look_at=None))
+        return error
+
+    return [(answers, "_unanswered", unanswered)]
+
+
+@mutant()
+def money_in_review_lets_a_new_attempt_open() -> Patches:
+    """Rule 3: no attempt while money is in review."""
+    return [(Draft, "in_review", lambda _: False)]
+
+
+@mutant()
+def an_announcement_counts_as_delivered_when_its_handler_raised() -> Patches:
+    """L5: the announcement stays due."""
+
+    def deliver(draft: Draft, fact: Any) -> None:
+        real(draft, Delivered(fact.sequence))
+
+    real = decide_package._delivery
+    return [(decide_package, "_delivery", deliver)]
+
+
+@mutant()
+def it_acts_before_it_commits() -> Patches:
+    """Rule 1: commit before act."""
+    real = decide_package.decide
+
+    def early(snapshot: Any, fact: Any, now: Any, policy: Any) -> Any:
+        decision = real(snapshot, fact, now, policy)
+        if decision.change is not None and isinstance(decision.act, requests.CreateIntent):
+            return replace(decision, change=None)
+        return decision
+
+    return [(gateway, "decide", early), (gateway_async, "decide", early)]
+
+
+@mutant()
+def a_save_overwrites_whatever_is_there() -> Patches:
+    """Rule 2: compare-and-set on the version."""
+    real = memory._Tables._save
+
+    def save(tables: Any, change: Any) -> bool:
+        version = tables._ledgers.get(change.booking_id, (0, ""))[0]
+        read = replace(change.read, ledger=_with_version(change.read.ledger, version))
+        return real(tables, _Change(change, read))
+
+    return [(memory._Tables, "_save", save)]
+
+
+@mutant()
+def a_save_does_not_look_at_the_teams_row() -> Patches:
+    """Rule 2: only if what was read of the team's row still stands."""
+    real = memory._Tables._save
+
+    def save(tables: Any, change: Any) -> bool:
+        now = tables._bookings[change.booking_id]
+        return real(tables, replace(change, read=replace(change.read, booking=now)))
+
+    return [(memory._Tables, "_save", save)]
+
+
+@mutant()
+def a_repriced_booking_keeps_its_old_intent() -> Patches:
+    """Rule 4: a new price means cancel."""
+
+    def wanted(draft: Draft, payment: Any) -> bool:
+        return draft.booking.status is BookingStatus.PENDING and not payment.stray
+
+    return [(intents, "wanted", wanted)]
+
+
+@mutant()
+def anyone_may_ask_for_any_booking() -> Patches:
+    """S10: owners only."""
+    real = requests.step
+
+    def step(draft: Draft, asker: Any, fresh: Any = None) -> Any:
+        if hasattr(asker, "owner"):
+            asker = replace(asker, owner=draft.booking.owner)
+        return real(draft, asker, fresh)
+
+    return [(decide_package, "step", step), (answers, "step", step)]
+
+
+@mutant()
+def an_event_of_the_other_mode_counts() -> Patches:
+    """S9."""
+    real = gateway.route
+
+    def route(head: Any, policy: Any) -> Any:
+        return real(replace(head, livemode=policy.livemode), policy)
+
+    return [(gateway, "route", route), (gateway_async, "route", route)]
+
+
+@mutant()
+def an_event_of_another_account_counts() -> Patches:
+    """S9."""
+    real = gateway.route
+
+    def route(head: Any, policy: Any) -> Any:
+        return real(replace(head, account=None, context=None), policy)
+
+    return [(gateway, "route", route), (gateway_async, "route", route)]
+
+
+@mutant()
+def signatures_are_not_verified() -> Patches:
+    """S9."""
+    from airport_payments.stripe_api import events
+
+    def construct(body: Any, *_: Any, **__: Any) -> Any:
+        return events.parse_event(body)
+
+    return [(gateway, "construct_event", construct), (gateway_async, "construct_event", construct)]
+
+
+@mutant()
+def an_event_is_acknowledged_before_it_is_saved() -> Patches:
+    """S6: 2xx means committed."""
+    real = gateway_async.decide
+    from airport_payments.core.decide.draft import Applied
+
+    def lazy(snapshot: Any, fact: Any, now: Any, policy: Any) -> Any:
+        decision = real(snapshot, fact, now, policy)
+        if isinstance(fact, IntentObserved) and decision.change is not None and isinstance(decision.reply, Applied):
+            return replace(decision, change=None)
+        return decision
+
+    return [(gateway, "decide", lazy), (gateway_async, "decide", lazy)]
+
+
+@mutant()
+def looks_are_not_planned() -> Patches:
+    """L3 without webhooks: an open payment is looked at."""
+    return [(requests, "LOOK_FIRST", requests.LOOK_FIRST * 10**6), (intents, "LOOK_FIRST", intents.LOOK_MOST * 10**6),
+            (intents, "LOOK_MOST", intents.LOOK_MOST * 10**6)]  # fmt: skip
+
+
+@mutant()
+def the_same_failure_is_announced_each_time() -> Patches:
+    """S7: the same news twice finds nothing to change."""
+    real = intents._open_news
+
+    def news(draft: Draft, payment: Any, view: Any, *, asked: bool) -> None:
+        real(draft, replace(payment, news=()), view, asked=asked)
+
+    return [(intents, "_open_news", news)]
+
+
+@mutant()
+def another_shops_events_are_taken_for_ours() -> Patches:
+    """Rule 10: the namespace is compared."""
+    real = gateway.route
+
+    def route(head: Any, policy: Any) -> Any:
+        return real(replace(head, namespace=head.namespace and policy.namespace), policy)
+
+    return [(gateway, "route", route), (gateway_async, "route", route)]
+
+
+class _Change:
+    """A change with another reading; `replace` would refuse nothing, but this says what is meant."""
+
+    def __init__(self, change: Any, read: Any) -> None:
+        self._change = change
+        self.read = read
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._change, name)
+
+
+def _with_version(ledger: Any, version: int) -> Any:
+    return replace(ledger, version=version)
