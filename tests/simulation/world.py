@@ -110,6 +110,9 @@ class World:
         self.ids += 1
         return f"attempt{self.ids}"
 
+    def elapsed(self) -> timedelta:
+        return timedelta(milliseconds=self.sched.now)
+
     def ms(self, moment: datetime) -> int:
         return int((moment - self.start) / timedelta(milliseconds=1))
 

@@ -1,0 +1,243 @@
+"""The second level: the real port over the real stripe-python, which meets FakeStripe over a transport of this world."""
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from tests.simulation.books import Intent
+from tests.simulation.plan import MINUTE
+from tests.simulation.sched import Task, drive, switch
+from tests.simulation.wrapped import GIVE_UP, stall_ms
+
+from airport_payments.core.commands import Command
+from airport_payments.core.facts import PortReply
+from airport_payments.core.model import IntentStatus
+from airport_payments.stripe_api.port import StripePort
+from airport_payments.stripe_api.port_async import AsyncStripePort
+from airport_payments.testing import FakeStripe, Fault
+from airport_payments.testing.fake_stripe.errors import StripeRefusal
+
+if TYPE_CHECKING:
+    from tests.simulation.shop import Process
+    from tests.simulation.world import World
+
+# A debit that stays in processing until the bank is asked to answer.
+SLOW_DEBIT = "pm_usBankAccount_processing"
+CARDS = {"pay": "4242424242424242", "decline": "4000000000000002", "ask": "4000002760003184", "process": SLOW_DEBIT}
+
+
+class RealStripe:
+    """FakeStripe, as the world uses it."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.fake = FakeStripe("sk_test_CANARYKEY00", clock=lambda: world.start + world.elapsed(), seed=world.plan.seed)
+        self._events = 0
+        self._seen: dict[str, tuple[str, int]] = {}
+        self._failures: dict[str, int] = {}
+
+    def _objects(self, kind: str) -> dict[str, Any]:
+        return self.fake._api.books().objects[kind]
+
+    def intents(self) -> list[Intent]:
+        return [self._intent(obj) for obj in list(self._objects("payment_intent").values())]
+
+    def get(self, intent_id: str) -> Intent | None:
+        obj = self._objects("payment_intent").get(intent_id)
+        return self._intent(obj) if obj else None
+
+    def _intent(self, obj: Any) -> Intent:
+        marks = obj["metadata"]
+        intent = _Shown(
+            obj["id"], IntentStatus(obj["status"]), obj["amount"], obj["currency"], marks["airport_namespace"],
+            marks["airport_booking"], marks["airport_attempt"], 0, obj["amount_received"],
+            failures=self._failures.get(obj["id"], 0),
+        )  # fmt: skip
+        intent.object = obj
+        return intent
+
+    def port(self, process: "Process") -> Any:
+        if self.world.plan.colour == "sync":
+            client = httpx.Client(transport=SyncTransport(process), trust_env=False)
+            inner: Any = StripePort(
+                process.shop.settings, client=client, sleep=lambda _: None, clock=self._monotonic, draw=self._draw
+            )
+            return SyncChecked(process, inner)
+        async_client = httpx.AsyncClient(transport=Transport(process), trust_env=False)
+        return Checked(
+            process,
+            AsyncStripePort(
+                process.shop.settings, client=async_client, sleep=_sleep, clock=self._monotonic, draw=self._draw
+            ),
+        )
+
+    def _monotonic(self) -> float:
+        return self.world.sched.now / 1000
+
+    def _draw(self) -> float:
+        task = self.world.sched.current
+        return task.random() if task is not None else 0.5
+
+    def look(self) -> None:
+        """Pass on what changed in the fake's books since the last time, and its new events."""
+        world = self.world
+        for event in list(self._objects("event").values())[self._events :]:
+            self._events += 1
+            if event["type"] == "payment_intent.payment_failed":
+                intent_id = event["data"]["object"]["id"]
+                self._failures[intent_id] = self._failures.get(intent_id, 0) + 1
+            if event["type"].startswith("payment_intent."):
+                world.deliveries.publish(event["type"], event["data"]["object"])
+        for intent in self.intents():
+            now = (str(intent.status), intent.amount)
+            if self._seen.get(intent.id) != now:
+                self._seen[intent.id] = now
+                world.stripe_changed(intent, None)
+
+    def deed(self, who: str, intent_id: str, deed: str) -> bool:
+        self.world.trace(who, "%s %s", deed.replace("_", " "), intent_id)
+        fake, status = self.fake, self._objects("payment_intent")[intent_id]["status"]
+        waits = {"authenticate": "requires_action", "fail_to_authenticate": "requires_action",
+                 "settle": "processing", "bounce": "processing"}  # fmt: skip
+        if waits.get(deed, status) != status:
+            return False
+        try:
+            if deed in CARDS:
+                fake.pay(intent_id, CARDS[deed])
+            elif deed in {"authenticate", "fail_to_authenticate"}:
+                fake.authenticate(intent_id, deed == "authenticate")
+            elif deed in {"settle", "bounce"}:
+                fake.settle(intent_id, succeed=deed == "settle")
+            elif deed == "dashboard_cancel":
+                self._post(f"/v1/payment_intents/{intent_id}/cancel", b"")
+            elif deed == "edit_amount":
+                amount = self._objects("payment_intent")[intent_id]["amount"] + 100
+                self._post(f"/v1/payment_intents/{intent_id}", b"amount=%d" % amount)
+        except StripeRefusal:
+            return False
+        finally:
+            self.look()
+        return True
+
+    def _post(self, path: str, body: bytes) -> None:
+        self.fake.handle("POST", path, {"Authorization": "Bearer sk_test_CANARYKEY00"}, body)
+
+
+class _Shown(Intent):
+    """An intent of the fake's books, with the object as an event carries it."""
+
+    object: Any
+
+    @property
+    def secret(self) -> str:
+        return str(self.object["client_secret"])
+
+    def as_json(self) -> dict[str, Any]:
+        return dict(self.object)
+
+
+async def _sleep(seconds: float) -> None:
+    await switch(int(seconds * 1000) + 1)
+
+
+class Checked:
+    """The real port; the oracle sees its commands."""
+
+    def __init__(self, process: "Process", port: Any) -> None:
+        self._process = process
+        self._port = port
+
+    async def perform(self, command: Command) -> PortReply:
+        self._process.world.oracle.performed(self._process, command)
+        reply: PortReply = await self._port.perform(command)
+        return reply
+
+    async def close(self) -> None:
+        """The client is the world's."""
+
+
+class SyncChecked:
+    def __init__(self, process: "Process", port: Any) -> None:
+        self._process = process
+        self._port = port
+
+    def perform(self, command: Command) -> PortReply:
+        self._process.world.oracle.performed(self._process, command)
+        reply: PortReply = self._port.perform(command)
+        return reply
+
+    def close(self) -> None:
+        """The client is the world's."""
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """The network between stripe-python and Stripe, for one process."""
+
+    def __init__(self, process: "Process") -> None:
+        self.process = process
+        self.world = process.world
+        self.stripe: RealStripe = process.world.stripe
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        world = self.world
+        task = world.sched.current
+        site = "post" if request.method == "POST" else "get"
+        fate = world.fates.draw(site)
+        await switch(20 + int(task.random() * 200))
+        await self._before(fate, task)
+        if world.fates.within("stripe_down") or fate in {"timeout_before", "cut_before"}:
+            await switch(GIVE_UP if fate != "cut_before" else 50)
+            world.trace(task.name, "%s %s does not reach Stripe", request.method, request.url.path)
+            raise httpx.ConnectError("the connection was lost", request=request)
+        if fate == "late":
+            delay = int(task.random() * 10 * MINUTE)
+            world.sched.at(world.sched.now + delay, lambda: self._handle(request, None))
+            await switch(GIVE_UP)
+            raise httpx.ReadTimeout("no answer in time", request=request)
+        answer = self._handle(request, fate)
+        await switch(40 + int(task.random() * 300))
+        if fate == "crash_after_call":
+            self.process.die(f"after {request.method} {request.url.path}")
+        if fate in {"timeout_after", "cut_after"}:
+            world.trace(task.name, "the answer to %s %s is lost", request.method, request.url.path)
+            await switch(GIVE_UP if fate == "timeout_after" else 50)
+            raise httpx.ReadTimeout("no answer in time", request=request)
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body, request=request)
+
+    async def _before(self, fate: str | None, task: Task) -> None:
+        if fate == "crash_before_call":
+            self.process.die("before a call")
+        if fate == "stall":
+            await switch(stall_ms(task.random()))
+        elif fate in {"team_mid_call", "pay_mid_call"}:
+            self.world.meddle(fate, self.process.shop, "")
+
+    def _handle(self, request: httpx.Request, fate: str | None) -> Any:
+        world, fake = self.world, self.stripe.fake
+        fault = {
+            "error_500_before": (Fault.server_error(), False),
+            "error_500_late": (Fault.server_error(), False),
+            "error_500_after": (Fault.server_error(), True),
+            "error_503": (Fault.response(503), False),
+            "rate_limited": (Fault.rate_limited(), False),
+            "in_flight": (Fault.key_in_use(), False),
+            "bad_key": (Fault.response(401), False),
+        }.get(fate or "")
+        if fault is not None:
+            fake.inject(fault[0], after_effect=fault[1])
+        answer = fake.handle(request.method, request.url.raw_path.decode(), dict(request.headers), request.read())
+        fake.clear_faults()
+        world.trace("Stripe", "answers %s %s with %s%s", request.method, request.url.path, answer.status,
+                    f" ({fate})" if fate else "")  # fmt: skip
+        self.stripe.look()
+        return answer
+
+
+class SyncTransport(httpx.BaseTransport):
+    """The same for the sync port."""
+
+    def __init__(self, process: "Process") -> None:
+        self._inner = Transport(process)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response: httpx.Response = drive(self._inner.handle_async_request(request))
+        return response
