@@ -1,0 +1,94 @@
+"""S1 to S13 after every step, L1 to L5 in the end, under every fault; and L7: a seed decides everything."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.plan import FAULTS, VARIANTS, Filter, draw_plan
+from tests.simulation.shrink import shrink, story
+from tests.simulation.world import Result, simulate
+
+RUNS, BLOCK = 300, 50
+REAL_RUNS, REAL_BLOCK = 30, 10
+
+
+def _check(seeds: range, *, real: bool = False) -> None:
+    for seed in seeds:
+        result = simulate(seed, real=real, keep_trace=False)
+        if result.violation is not None:
+            raise AssertionError(story(shrink(simulate(seed, real=real)))) from result.violation
+
+
+@pytest.mark.parametrize("first", range(0, RUNS, BLOCK))
+def test_every_invariant_holds_under_every_fault(first: int) -> None:
+    _check(range(first, first + BLOCK))
+
+
+@pytest.mark.parametrize("first", range(0, REAL_RUNS, REAL_BLOCK))
+def test_every_invariant_holds_through_stripe_python(first: int) -> None:
+    _check(range(first, first + REAL_BLOCK), real=True)
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["model", "stripe-python"])
+def test_l7_the_same_seed_gives_the_same_trace(real: bool) -> None:
+    for seed in range(3, 9):
+        one, other = simulate(seed, real=real).trace(), simulate(seed, real=real).trace()
+        assert one
+        assert one == other
+
+
+def test_l7_the_trace_does_not_depend_on_the_process() -> None:
+    """Sets and dicts of another process have another order: nothing may follow from it."""
+
+    def run(hash_seed: str) -> bytes:
+        command = [sys.executable, "-m", "tests.simulation", "--seed", "11"]
+        environ = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        return subprocess.run(command, capture_output=True, check=True, env=environ).stdout
+
+    first = run("1")
+    assert b"commits" in first
+    assert first == run("2")
+    assert first.decode().rstrip("\n") == simulate(11).trace()
+
+
+def test_no_fault_is_never_drawn() -> None:
+    struck: Counter[str] = Counter()
+    variants, colours = set(), set()
+    for seed in range(RUNS):
+        result = simulate(seed, keep_trace=False)
+        struck.update(set(result.counts))
+        variants.add(result.plan.variant)
+        colours.add(result.plan.colour)
+    assert not set(FAULTS) - set(struck)
+    assert variants == set(VARIANTS)
+    assert colours == {"async", "sync"}
+
+
+def test_leaving_something_out_of_a_plan_leaves_the_rest_as_it_is() -> None:
+    for seed in range(20):
+        plan = draw_plan(seed)
+        first = plan.people[0].name
+        less = draw_plan(seed, without=Filter(people=frozenset({first})))
+        assert less.people == plan.people[1:]
+        assert (less.rates, less.windows, less.skews) == (plan.rates, plan.windows, plan.skews)
+
+
+def _caught(name: str) -> Result:
+    return next(r for seed in range(2000) if (r := simulate(seed)).violation is not None)
+
+
+def test_a_failure_is_shrunk_and_told_as_a_story() -> None:
+    with MUTANTS["a_cancelled_booking_is_confirmed"].alive():
+        failed = _caught("a_cancelled_booking_is_confirmed")
+        short = shrink(failed)
+        told = story(short)
+    assert short.violation is not None
+    assert short.violation.rule == failed.violation.rule == "S2"
+    assert len(short.plan.people) <= len(failed.plan.people)
+    assert len(short.struck) <= len(failed.struck)
+    assert told.startswith(f"seed {failed.plan.seed}: ")
+    assert "status=cancelled" in told
+    assert "S2: confirmed while cancelled" in told.splitlines()[-1]
