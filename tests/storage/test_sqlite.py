@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from tests.storage.builders import NOW, OTHER_PRICE, booking, change, closed, opening, paying, payment
 from tests.storage.stores import AsyncSqliteStore, SqliteStore, hurry, load
 
-from airport_payments.core.errors import ConfigurationError, InternalError
+from airport_payments.core.errors import ConfigurationError, InternalError, StorageUnavailable
 from airport_payments.core.model import BookingStatus
 from airport_payments.storage.sqlalchemy import (
     AsyncSqlAlchemyBookingRepository,
@@ -225,9 +225,15 @@ def works(store: Any) -> None:
 if sys.version_info >= (3, 12):  # `autocommit` came with it
 
     @pytest.mark.parametrize("kind", ON_FILE)
-    def test_an_engine_whose_driver_keeps_a_transaction_open_works_too(kind: Any, tmp_path: Path) -> None:
-        with closing(kind(tmp_path / "a.db", connect_args={"autocommit": False})) as store:
+    @pytest.mark.parametrize("reset", ["rollback", None])
+    def test_an_engine_whose_driver_keeps_a_transaction_open_works_too(kind: Any, reset: Any, tmp_path: Path) -> None:
+        options = {"connect_args": {"autocommit": False}, "pool_reset_on_return": reset}
+        with closing(kind(tmp_path / "a.db", **options)) as store:
             works(store)
+            with closing(SqliteStore(tmp_path / "a.db")) as other:
+                other.set_booking_status("bk_1", BookingStatus.CANCELLED)
+            assert load(store).booking.status is BookingStatus.CANCELLED
+            store.set_booking_status("bk_1", BookingStatus.CONFIRMED)
             assert (pragma(store, "foreign_keys"), pragma(store, "journal_mode")) == (1, "wal")
 
 
@@ -241,6 +247,17 @@ def test_any_pool_for_files_works(kind: Any, options: dict[str, Any], tmp_path: 
 def test_a_database_in_memory_works_with_one_shared_connection() -> None:
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     works(SqlAlchemyBookingRepository(engine))
+    engine.dispose()
+
+
+def test_a_wrong_value_does_not_cost_a_database_in_memory() -> None:
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    repository = SqlAlchemyBookingRepository(engine)
+    repository.create_tables()
+    repository.add_booking(booking())
+    with pytest.raises(StorageUnavailable, match="parameter"):
+        repository.get(object())  # type: ignore[arg-type]
+    assert repository.booking("bk_1") == booking()
     engine.dispose()
 
 

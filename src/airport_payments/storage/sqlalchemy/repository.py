@@ -18,7 +18,9 @@ class SqlAlchemyBookingRepository:
     """A `BookingRepository` on a SQLAlchemy engine: SQLite, from many threads and processes.
 
     Build it before the engine is first used: it sets up every new connection (WAL, foreign keys, synchronous FULL, a busy
-    timeout where the engine has none). What your own "connect" listeners set stands.
+    timeout where the engine has none). What your own "connect" listeners set stands. No transaction is ever left to the
+    pool, so an engine that nobody else uses may be made with `pool_reset_on_return=None`, which spares it a rollback for
+    each call: async, a quarter of the time.
 
     Args:
         engine: of a file, or of memory with `poolclass=StaticPool`.

@@ -116,7 +116,10 @@ class Sqlite:
 
 def read(connection: sqlite3.Connection, sql: str, parameters: Parameters) -> list[Row]:
     """Run one query. All rows are taken, because an unfinished query keeps its read transaction."""
-    return connection.execute(sql, parameters).fetchall()
+    rows = connection.execute(sql, parameters).fetchall()
+    if _driver_begins(connection):
+        connection.rollback()  # or the next query would see the same moment again
+    return rows
 
 
 def write(connection: sqlite3.Connection, plan: Plan) -> bool:
@@ -173,9 +176,9 @@ def _driver_begins(connection: sqlite3.Connection) -> bool:
 
 
 def _is_broken(error: sqlite3.Error) -> bool:
-    # An error without a code is the driver's own: the connection is closed, say.
     code = getattr(error, "sqlite_errorcode", None)
-    return code is None or code & _PRIMARY_CODE in _BROKEN
+    # An error without a code is the driver's own: it has no code for a connection that was closed.
+    return "closed" in str(error) if code is None else code & _PRIMARY_CODE in _BROKEN
 
 
 async def _in_thread(connection: "AioConnection", work: Callable[..., T], *args: object) -> T:
