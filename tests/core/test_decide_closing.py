@@ -229,13 +229,6 @@ class TestMoneyThatConfirmsNothing:
         assert driver.announced == ["BookingConfirmed", "PaymentNeedsReview"]
         assert driver.confirmations == 1
 
-    def test_rule_3_while_money_is_in_review_no_other_payment_stays_payable(self) -> None:
-        driver = opened()
-        driver.event(view("succeeded", "lost", "pi_00000009"), placed=True)
-        assert driver.payments[1].place is Place.REVIEW
-        driver.tick(seen("canceled"))
-        assert driver.payments[0].state is PaymentState.CANCELED
-
     @pytest.mark.parametrize("told", ["event", "confirm", "request"])
     def test_rule_4_an_intent_whose_amount_was_changed_at_stripe_is_not_handed_out_but_cancelled(self, told) -> None:
         driver = opened()

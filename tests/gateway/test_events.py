@@ -184,6 +184,17 @@ class TestAnotherVersionsEvent:
         assert paid.booking().status is BookingStatus.CONFIRMED
         assert len(paid.calls("GET")) == 1
 
+    @pytest.mark.parametrize("marks", [{"airport_namespace": "hotel"}, {"airport_booking": "BK-404"}])
+    def test_what_was_fetched_says_whose_it_is(self, paid, unreadable, marks) -> None:
+        """An event's head may show no marks at all; the object that Stripe then shows is another application's."""
+        unreadable["data"]["object"]["metadata"] = 7
+        (intent,) = paid.fake.intents.values()
+        shown = {**intent, "metadata": {**intent["metadata"], **marks}}
+        paid.fake.inject(Fault(status=200, body=json.dumps(shown).encode()), "GET")
+        expected = EventOutcome.IGNORED if "airport_namespace" in marks else EventOutcome.UNMATCHED
+        assert paid.webhook(unreadable) is expected
+        assert paid.booking().status is BookingStatus.PENDING
+
     def test_stripe_away_is_not_acknowledged(self, paid, unreadable) -> None:
         paid.fake.inject(Fault.connection_lost(), "GET", times=9)
         with pytest.raises(StripeUnavailable):
