@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import random
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
-from airport_payments.testing.fake_stripe import attempts, intents, refunds, webhooks
+from airport_payments.testing.fake_stripe import attempts, intents, refunds, saving, webhooks
 from airport_payments.testing.fake_stripe.api import Api, FakeResponse, LoggedRequest
-from airport_payments.testing.fake_stripe.books import Books
 from airport_payments.testing.fake_stripe.constants import API_VERSION, DEFAULT_ACCOUNT
 from airport_payments.testing.fake_stripe.errors import StripeRefusal
 from airport_payments.testing.fake_stripe.faults import Fault, Injection
-from airport_payments.testing.fake_stripe.idempotency import forget_unfinished
-from airport_payments.testing.fake_stripe.ids import Ids
 from airport_payments.testing.fake_stripe.json_types import clone
 from airport_payments.testing.fake_stripe.sender import AutomaticDeliveries, attempt, new_client
 from airport_payments.testing.fake_stripe.server import FakeServer
@@ -27,8 +23,6 @@ if TYPE_CHECKING:
     import httpx
 
     from airport_payments.testing.fake_stripe.json_types import JsonObject, Obj
-
-_SAVED_AS = 1  # the version of what `dump` writes
 
 
 class FakeStripe:
@@ -353,21 +347,7 @@ class FakeStripe:
 
     def dump(self) -> str:
         """Return the whole state as JSON. Endpoints that are functions of this process are left out."""
-        api = self._api
-        with api.lock:
-            accounts = {account: books.dump() for account, books in api.accounts.items()}
-            for saved in accounts.values():
-                for endpoint_id in api.queue.targets:
-                    saved["objects"]["webhook_endpoint"].pop(endpoint_id, None)
-            pending: list[Obj] = []
-            for delivery in api.queue.pending():
-                # `load` queues what is pending once more, and counts it again.
-                accounts[delivery.account]["objects"]["event"][delivery.event_id]["pending_webhooks"] -= 1
-                if delivery.endpoint_id not in api.queue.targets:
-                    names = {"event": delivery.event_id, "endpoint": delivery.endpoint_id}
-                    pending.append({"account": delivery.account, **names})
-            state = {"saved_as": _SAVED_AS, "ids": api.ids.count, "offset_seconds": api.offset_seconds}
-            return json.dumps({**state, "accounts": list(accounts.values()), "pending": pending})
+        return saving.dump(self._api)
 
     @classmethod
     def load(
@@ -383,23 +363,8 @@ class FakeStripe:
         Raises:
             ValueError: If the text is of another version, or not such a state.
         """
-        state: Any = json.loads(text)
-        if not isinstance(state, dict) or cast("Obj", state).get("saved_as") != _SAVED_AS:
-            raise ValueError("this is not a state that FakeStripe.dump wrote")
-        return cls._restored(cast("Obj", state), cls(api_key, publishable_key, clock, seed))
-
-    @staticmethod
-    def _restored(state: Obj, fake: FakeStripe) -> FakeStripe:
-        api = fake._api
-        api.ids = Ids(api.seed, state["ids"])
-        api.offset_seconds = state["offset_seconds"]
-        for account in state["accounts"]:
-            books = Books.load(account)
-            forget_unfinished(books)
-            api.accounts[books.account] = books
-        for delivery in state["pending"]:
-            books = api.accounts[delivery["account"]]
-            api.queue.add(books, books.objects["event"][delivery["event"]], delivery["endpoint"])
+        fake = cls(api_key, publishable_key, clock, seed)
+        saving.restore(fake._api, text)
         return fake
 
 
