@@ -53,10 +53,24 @@ class TestRefusedCreate:
     def test_it_ends_the_attempt_and_the_next_request_opens_another(self, refusal, error) -> None:
         driver = Driver()
         assert type(driver.request(refusal)) is error
-        assert (driver.payment.state, driver.effects, driver.due_at) == (PaymentState.ABANDONED, (), None)
+        assert (driver.payment.state, driver.effects) == (PaymentState.ABANDONED, ())
         reply = driver.request(seen("requires_payment_method", "a2", "pi_00000002"), attempt="a2")
         assert isinstance(reply, Ready)
         assert driver.performed[-1].key == "airport/a2/create/0"
+
+    def test_it_is_watched_because_another_sending_may_have_got_through(self) -> None:
+        """One process sends the saved create, which is executed, and dies; another sends it again and is refused."""
+        driver = Driver()
+        driver.request(Refused(RefusalKind.INVALID, "x"))
+        assert driver.due_at == driver.now + LOOK_FIRST
+        driver.tick(seen("requires_payment_method"), seen("canceled"), after=LOOK_FIRST)
+        assert driver.payment.state is PaymentState.CANCELED
+
+    @pytest.mark.parametrize("kind", [RefusalKind.AMOUNT_TOO_SMALL, RefusalKind.AMOUNT_TOO_LARGE])
+    def test_an_amount_that_stripe_never_takes_needs_no_watching(self, kind) -> None:
+        driver = Driver()
+        driver.request(Refused(kind, "x"))
+        assert driver.due_at is None
 
     def test_refused_credentials_leave_the_command_for_when_the_key_is_mended(self) -> None:
         driver = Driver()

@@ -107,7 +107,11 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
         if command.attempt_id in {e.attempt_id for e in draft.effects}:
             draft.answered(payment, CreateIntent)
             draft.note("answered", f"attempt {payment.attempt_id} refused: {reply.reason}")
-            draft.put(replace(payment, state=PaymentState.ABANDONED, look_at=None))
+            # Another sending of the same command may have got through: by a process that died before it could say so, or
+            # on a slow way. Only an amount that Stripe does not take is one that it never took.
+            never = reply.kind in {RefusalKind.AMOUNT_TOO_SMALL, RefusalKind.AMOUNT_TOO_LARGE}
+            look_at = None if never else draft.now + LOOK_FIRST
+            draft.put(replace(payment, state=PaymentState.ABANDONED, look_at=look_at, looks=0 if never else 1))
         return _error_of(reply)
     if isinstance(command, CancelIntent) and reply.kind is not RefusalKind.MISSING:
         if command in draft.effects and reply.seen is None:
