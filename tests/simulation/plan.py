@@ -19,7 +19,7 @@ SITES: Final[dict[str, tuple[str, ...]]] = {
     "post": (
         "crash_before_call", "crash_after_call", "timeout_before", "timeout_after", "cut_before", "cut_after",
         "error_500_before", "error_500_after", "error_500_late", "error_503", "rate_limited", "in_flight", "late",
-        "bad_key", "stall", "team_mid_call", "pay_mid_call",
+        "bad_key", "refused", "stall", "team_mid_call", "pay_mid_call",
     ),
     "get": (
         "crash_before_call", "crash_after_call", "timeout_before", "cut_before", "error_503", "rate_limited", "bad_key",
@@ -138,13 +138,15 @@ def _draw_people(plan: Plan, rng: random.Random) -> None:
 
     for number in range(rng.randint(1, 4)):
         add(f"customer{number + 1}", "customer")
-        if rng.random() < 0.3:  # the same customer in another tab, at the same moment
+        if rng.random() < 0.5:  # the same customer in another tab, at the same moment
             twin = plan.people[-1]
             plan.people.append(Person(f"customer{number + 1}b", "customer", twin.at, twin.shop, twin.booking))
     if rng.random() < 0.3:
         add("stranger", "stranger")
     if rng.random() < 0.2:
         add("tamperer", "tamperer")
+    if rng.random() < 0.06:
+        add("card_tester", "card_tester")
     for number in range(rng.choices((0, 1, 2, 3), (35, 30, 20, 15))[0]):
         add(f"team{number + 1}", rng.choice(("cancels", "reprices", "reopens")))
     for name, kind in (

@@ -220,6 +220,7 @@ class Transport(httpx.AsyncBaseTransport):
             "error_503": (Fault.response(503), False),
             "rate_limited": (Fault.rate_limited(), False),
             "in_flight": (Fault.key_in_use(), False),
+            "refused": (Fault.response(400, {"type": "invalid_request_error", "message": "not now"}), False),
             "bad_key": (Fault.response(401), False),
         }.get(fate or "")
         if fault is not None:

@@ -32,9 +32,16 @@ def shrink(failed: Result) -> Result:
         for fault in list(best.plan.rates):
             now = best.plan.filter
             attempt(replace(now, faults=now.faults | {fault}))
-        for name, number, _ in list(best.struck):
-            now = best.plan.filter
-            attempt(replace(now, strikes=now.strikes | {(name, number)}))
+        # Half of all strikes at once, then ever fewer, down to single ones.
+        size = max(1, len(best.struck) // 2)
+        while True:
+            strikes = [(name, number) for name, number, _ in best.struck]
+            for first in range(0, len(strikes), size):
+                now = best.plan.filter
+                attempt(replace(now, strikes=now.strikes | set(strikes[first : first + size])))
+            if size == 1:
+                break
+            size //= 2
     return best
 
 

@@ -174,6 +174,8 @@ class ModelPort:
             return fate, Unanswered("Stripe answered 503", server_error=True)
         elif fate == "bad_key":
             return fate, Refused(RefusalKind.CREDENTIALS, "401")
+        elif fate == "refused":
+            return fate, Refused(RefusalKind.INVALID, "the account cannot do this just now")
         if world.fates.within("stripe_down"):
             await switch(GIVE_UP)
             return fate, Unanswered("timeout")
