@@ -5,7 +5,7 @@ import threading
 import pytest
 from tests.support import BOOKING_ID, OWNER, PRICE
 
-from airport_payments.core.announcements import BookingConfirmed
+from airport_payments.core.announcements import BookingConfirmed, PaymentFailed
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import StripeUnavailable
 from airport_payments.core.model import BookingStatus, PaymentState
@@ -83,6 +83,26 @@ def test_pain_3_all_the_events_of_a_payment_at_once(paid) -> None:
     assert not [r for r in results if isinstance(r, BaseException)]
     assert paid.booking().status is BookingStatus.CONFIRMED
     assert confirmed(paid) == 1
+
+
+def test_rule_2_two_pieces_of_news_saved_at_once_are_both_kept(shop) -> None:
+    intent_id = shop.create().payment_intent_id
+    for _ in range(2):
+        shop.fake.pay(intent_id, "4000000000000002")
+    failures = shop.events("payment_intent.payment_failed")
+    both_have_read = threading.Barrier(2)
+    first_saves = iter([1, 2])
+
+    def wait_for_the_other(*_: object) -> None:
+        # Tasks come between each other anyway: the harness lets the loop go on before each call.
+        if not shop.asynchronous and next(first_saves, None):
+            both_have_read.wait(5)
+
+    shop.hooks["save"] = wait_for_the_other
+    results = shop.together(*[call for event in failures for call in webhooks(shop, event, 1)])
+    assert results == [EventOutcome.APPLIED] * 2
+    shop.tick()
+    assert [(type(a), a.sequence) for a in shop.heard] == [(PaymentFailed, 1), (PaymentFailed, 2)]
 
 
 def test_ticks_of_many_workers_send_a_saved_command_as_one(shop) -> None:
