@@ -1,9 +1,11 @@
 """Guards against what should not happen: a row that was reset, an amount that was changed at Stripe, money in review."""
 
-from tests.support import INTENT_ID, PRICE, kinds, opened, seen, view
+from tests.support import INTENT_ID, OWNER, PRICE, Driver, kinds, opened, seen, view
 
+from airport_payments.core.commands import CreateIntent
 from airport_payments.core.decide.draft import Ready
-from airport_payments.core.errors import BookingNotFound, PaymentInReview
+from airport_payments.core.errors import BookingNotFound, Misconfigured, PaymentInReview
+from airport_payments.core.facts import Answer, PaymentRequested, RefusalKind, Refused, TimePassed
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
 from airport_payments.core.money import Money
 
@@ -65,3 +67,20 @@ def test_s10_a_stranger_moves_nothing_even_where_something_is_due() -> None:
     assert type(driver.request(owner="mallory")) is BookingNotFound
     assert type(driver.confirm(owner="mallory")) is BookingNotFound
     assert driver.snapshot is before
+
+
+def test_rule_3_a_create_refused_late_does_not_take_the_place_from_the_intent_that_another_sending_made() -> None:
+    """Two clicks send the same saved create; one is answered, the booking is repriced, the other is refused."""
+    driver = Driver()
+    create = driver.feed(PaymentRequested(OWNER, PRICE, "a1")).act
+    assert isinstance(create, CreateIntent)
+    version = driver.snapshot.ledger.version
+    driver.feed(Answer(create, seen("requires_payment_method"), version, PaymentRequested(OWNER, PRICE, "a1")))
+    driver.team(price=Money(50000, "usd"))
+    driver.feed(TimePassed())
+    assert kinds(driver.effects) == ["CancelIntent"]
+    refused = Refused(RefusalKind.INVALID, "x")
+    decision = driver.feed(Answer(create, refused, version, PaymentRequested(OWNER, PRICE, "a2")))
+    assert isinstance(decision.reply, Misconfigured)
+    assert (driver.payment.state, driver.payment.payable) == (PaymentState.OPEN, True)
+    assert kinds(driver.effects) == ["CancelIntent"]

@@ -104,7 +104,8 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
             f"Stripe refuses the API key: {reply.reason}. Check STRIPE_SECRET_KEY and its permissions."
         )
     if isinstance(command, CreateIntent):
-        if command.attempt_id in {e.attempt_id for e in draft.effects}:
+        # Only while it is opening: a refusal that comes late says nothing of a PaymentIntent that is known by now.
+        if payment.state is PaymentState.OPENING:
             draft.answered(payment, CreateIntent)
             draft.note("answered", f"attempt {payment.attempt_id} refused: {reply.reason}")
             # Another sending of the same command may have got through: by a process that died before it could say so, or
