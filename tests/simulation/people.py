@@ -65,7 +65,11 @@ class Human:
             if not known or deed < 0.3:
                 await self._create(known, key)
             elif deed < 0.65:
-                await self._pay(rng.choice(known))
+                paid = rng.choice(known)
+                await self._pay(paid)
+                # The page comes back from Stripe and asks, once or twice at the same time.
+                for _ in range(rng.choices((0, 1, 2), (50, 20, 30))[0]):
+                    self.world.spawn(f"{self.name}-page{self.asked}-{_}", self._confirm(paid))
             elif deed < 0.85:
                 await self._confirm(rng.choice(known))
             else:
@@ -136,7 +140,7 @@ class Human:
     async def _stranger(self) -> None:
         """Someone else's booking, and one that does not exist, look the same and change nothing."""
         world = self.world
-        for _ in range(self.rng.randint(1, 4)):
+        for _ in range(self.rng.randint(2, 12)):
             theirs = next((i.id for i in world.stripe.intents()), "pi_00000001")
             booking = self.rng.choice((self.booking, "BNONE"))
             price = self.shop.booking(self.booking).price
@@ -258,9 +262,12 @@ def meddle(world: "World", fate: str, shop: "Shop", booking_id: str) -> None:
     names = sorted(world.plan.prices)
     booking = shop.booking(booking_id if booking_id in names else names[int(draw * len(names))])
     price = world.plan.prices[booking.id]
-    if draw < 0.2:
+    waiting = [i for i in world.stripe.intents() if i.status in WAITING]
+    if draw < 0.15 and waiting:
+        world.stripe.deed("team", waiting[-1].id, "dashboard_cancel")
+    elif draw < 0.3:
         shop.set_status("team", booking.id, BookingStatus.CANCELLED)
-    elif draw < 0.5:
+    elif draw < 0.55:
         shop.set_status("team", booking.id, BookingStatus.PENDING)
     else:
         shop.set_price("team", booking.id, price + (0 if booking.price.amount_minor != price else 300))

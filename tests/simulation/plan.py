@@ -141,7 +141,7 @@ def _draw_people(plan: Plan, rng: random.Random) -> None:
         if rng.random() < 0.5:  # the same customer in another tab, at the same moment
             twin = plan.people[-1]
             plan.people.append(Person(f"customer{number + 1}b", "customer", twin.at, twin.shop, twin.booking))
-    if rng.random() < 0.3:
+    if rng.random() < 0.4:
         add("stranger", "stranger")
     if rng.random() < 0.2:
         add("tamperer", "tamperer")

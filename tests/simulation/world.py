@@ -110,6 +110,10 @@ class World:
         self.ids += 1
         return f"attempt{self.ids}"
 
+    def spawn(self, name: str, coroutine: Any) -> None:
+        """Let something happen besides."""
+        self.sched.start(Task(name, coroutine, self.seed_text))
+
     def elapsed(self) -> timedelta:
         return timedelta(milliseconds=self.sched.now)
 

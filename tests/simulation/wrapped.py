@@ -238,7 +238,8 @@ class ModelPort:
         return answers[0]
 
     async def _travel(self, fate: str | None, command: Command) -> None:
-        await switch(10 + int(self.world.sched.current.random() * 100))
+        # Some answers are overtaken by later ones.
+        await switch(10 + int(4000 * self.world.sched.current.random() ** 6))
         if fate == "crash_after_call":
             self.process.die(f"after {type(command).__name__}")
 
