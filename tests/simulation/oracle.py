@@ -256,6 +256,8 @@ class Oracle:
         key = (truth.namespace, truth.booking)
         self.check(truth.namespace == shop.namespace, "S10", f"{truth.id} is another shop's")
         if isinstance(outcome, CreatedPayment):
+            task = self.world.sched.current
+            self.fresh(truth.id, outcome.status, task.called_at if task is not None else 0)
             self.check(outcome.payment_intent_id == truth.id, "S10", "the secret of another PaymentIntent")
             edited = self.world.fates.counts["amount_edited"]
             exact = outcome.amount == Money(truth.amount, truth.currency) or edited

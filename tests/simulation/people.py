@@ -231,12 +231,15 @@ class Human:
             await self._tell()
 
     async def _dashboard(self) -> None:
-        for _ in range(3):
-            await self.pause()
-            for intent in self.world.stripe.intents():
-                if intent.status in WAITING and self.world.stripe.deed(self.name, intent.id, "dashboard_cancel"):
-                    self.world.fates.note("dashboard_cancel")
-                    return
+        for _ in range(6):
+            await switch(self.rng.choice((50, 300, SECOND, 10 * SECOND)))
+            waiting = [i.id for i in self.world.stripe.intents() if i.status in WAITING]
+            if (
+                waiting
+                and self.rng.random() < 0.5
+                and self.world.stripe.deed(self.name, waiting[-1], "dashboard_cancel")
+            ):
+                self.world.fates.note("dashboard_cancel")
 
     async def _editor(self) -> None:
         """Someone's script changes a PaymentIntent's amount at Stripe."""

@@ -44,8 +44,8 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
 class Task:
     """A coroutine with a name and a random stream of its own, so that leaving another out changes little for it."""
 
-    __slots__ = ("coro", "done", "draws", "error", "killed", "name", "process", "random", "result", "rng", "seen",
-                 "token", "waiter")  # fmt: skip
+    __slots__ = ("called_at", "coro", "done", "draws", "error", "killed", "name", "process", "random", "result", "rng",
+                 "seen", "token", "waiter")  # fmt: skip
 
     def __init__(self, name: str, coro: Coroutine[Any, Any, Any], seed: str, process: Any = None) -> None:
         self.name = name
@@ -60,6 +60,7 @@ class Task:
         self.waiter: tuple[Task, int] | None = None
         self.token = 0
         self.draws = 0  # how many fates it drew
+        self.called_at = 0  # when it last began to ask Stripe
         self.seen: tuple[str, int] | None = None  # the attempt that Stripe last told it of, and when that was so
 
 

@@ -157,6 +157,7 @@ class ModelPort:
         """Return the fate of this try, and the reply if the call does not reach Stripe."""
         world = self.world
         task = world.sched.current
+        task.called_at = world.sched.now
         fate = world.fates.draw(site)
         await switch(20 + int(task.random() * 200))
         if fate == "crash_before_call":
