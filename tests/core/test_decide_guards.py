@@ -1,9 +1,10 @@
 """Guards against what should not happen: a row that was reset, an amount that was changed at Stripe, money in review."""
 
-from tests.support import INTENT_ID, OWNER, PRICE, Driver, kinds, opened, seen, view
+from tests.support import INTENT_ID, OWNER, PRICE, Driver, declined, kinds, opened, seen, view
 
 from airport_payments.core.commands import CreateIntent
 from airport_payments.core.decide.draft import Ready
+from airport_payments.core.decide.table import MAX_NEWS
 from airport_payments.core.errors import BookingNotFound, Misconfigured, PaymentInReview
 from airport_payments.core.facts import Answer, PaymentRequested, RefusalKind, Refused, TimePassed
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
@@ -84,3 +85,14 @@ def test_rule_3_a_create_refused_late_does_not_take_the_place_from_the_intent_th
     assert isinstance(decision.reply, Misconfigured)
     assert (driver.payment.state, driver.payment.payable) == (PaymentState.OPEN, True)
     assert kinds(driver.effects) == ["CancelIntent"]
+
+
+def test_s7_a_failure_is_not_announced_again_however_many_came_after_it() -> None:
+    """Someone tries stolen cards, and Stripe delivers the first failure once more."""
+    driver = opened()
+    for number in (*range(MAX_NEWS + 8), 0, 1, MAX_NEWS + 1):
+        charge = f"ch_{number}"
+        driver.event(view("requires_payment_method", failure=declined(charge), charge_id=charge), f"evt_{number}")
+    assert driver.announced.count("PaymentFailed") == len(driver.payment.news) - 1 == MAX_NEWS - 1
+    driver.event(view("succeeded"))
+    assert driver.booking.status is BookingStatus.CONFIRMED

@@ -124,7 +124,8 @@ def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool)
     mark = view.failure.charge_id or view.failure.code if view.failure else view.charge_id or "-"
     # A failure is one piece of news under whatever status it shows: its charge tells it from another.
     news = f"failed/{mark}" if view.failure else f"{view.status.value}/{mark}"
-    known = news in payment.news
+    # Where no more is kept, nothing more counts as news: forgetting the oldest would make it news again.
+    known = news in payment.news or len(payment.news) >= MAX_NEWS
     if known and not asked:
         return
     if view.failure is not None and not known:
@@ -151,7 +152,7 @@ def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool)
             payment,
             stripe_status=view.status,
             failure=view.failure,
-            news=payment.news if known else (*payment.news, news)[-MAX_NEWS:],
+            news=payment.news if known else (*payment.news, news),
             closing=closing,
             look_at=look_at,
             looks=looks,

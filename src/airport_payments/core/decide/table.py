@@ -54,7 +54,7 @@ PROCESSING_MOST: Final = timedelta(hours=1)
 
 # More attempts than this on one booking are a mistake or an attack; each comes from a change of price.
 MAX_PAYMENTS: Final = 100
-# News kept per payment: each is one status or one failed charge.
+# News kept per payment: each is one status or one failed charge. What comes after that is seen by looking, not announced.
 MAX_NEWS: Final = 32
 # Idempotency-Keys of our own endpoint kept per booking.
 MAX_REQUEST_KEYS: Final = 8
