@@ -81,11 +81,16 @@ class Deliveries:
             delay = int(MINUTE * (3 * DAY / MINUTE) ** task.random())
         elif fate == "event_held_back":  # until others have overtaken it
             delay += 5 * SECOND + int(task.random() * 60 * SECOND)
+        again = (
+            int(delay * (0.5 + task.random()))
+            if task.random() < 0.5
+            else int(SECOND * (3 * DAY / SECOND) ** task.random())
+        )
         copies = [(sent, delay)]
         if fate == "event_duplicated":
-            copies.append((sent, int(delay * (0.5 + task.random()))))
+            copies.append((sent, again))
         elif fate == "event_twin":
-            copies.append((Sent(f"{sent.id}twin", sent.type, sent.object), int(delay * (0.5 + task.random()))))
+            copies.append((Sent(f"{sent.id}twin", sent.type, sent.object), again))
         elif fate == "event_of_another_account":
             foreign = Sent(f"{sent.id}acct", sent.type, sent.object, ours=False, account="acct_other00000000")
             copies.append((foreign, delay))

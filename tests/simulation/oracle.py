@@ -98,7 +98,8 @@ class Oracle:
             self._booking_confirmed(shop, row, change, key)
         for pending in new.announcements:
             if pending.announcement.sequence > old.announced:
-                self._announced(ns, pending.announcement)
+                about = new.payment_of_intent(pending.announcement.payment_intent_id or "")
+                self._announced(ns, pending.announcement, about)
         gone = {p.announcement.id for p in old.announcements} - {p.announcement.id for p in new.announcements}
         for announcement_id in sorted(gone):
             heard = any(a.id == announcement_id for a in shop.heard)
@@ -182,7 +183,7 @@ class Oracle:
         )
         self.confirmed_at[key] = truth.received
 
-    def _announced(self, ns: str, told: Announcement) -> None:
+    def _announced(self, ns: str, told: Announcement, payment: Payment | None) -> None:
         """S7: each effect once, and each of them true."""
         truth = self.truth(told.payment_intent_id)
         assert truth is not None
@@ -190,6 +191,11 @@ class Oracle:
         self.told[name] += 1
         if isinstance(told, PaymentFailed):
             self.check(self.told[name] <= truth.failures, "S7", f"{truth.id} failed {truth.failures} times, told more")
+            charge = payment.failure.charge_id if payment is not None and payment.failure is not None else None
+            if charge is not None:
+                once = (ns, truth.id, charge)
+                self.told[once] += 1
+                self.check(self.told[once] == 1, "S7", f"the failure {charge} of {truth.id} was announced twice")
             return
         assert isinstance(told, BookingConfirmed | PaymentNeedsReview)
         self.check(self.told[name] == 1, "S7", f"{name} was announced twice")

@@ -146,7 +146,7 @@ def _draw_people(plan: Plan, rng: random.Random) -> None:
     if rng.random() < 0.2:
         add("tamperer", "tamperer")
     if rng.random() < 0.05:
-        add("card_tester", "card_tester")
+        add("card_tester", "card_tester", exactly=max(0, min(moments) - 3 * MINUTE))
     for number in range(rng.choices((0, 1, 2, 3), (35, 30, 20, 15))[0]):
         add(f"team{number + 1}", rng.choice(("cancels", "reprices", "reopens")))
     for name, kind in (
