@@ -114,6 +114,7 @@ class TrueStripe:
             "bounce": {S.PROCESSING},
             "authorise": waiting,
             "capture": {S.REQUIRES_CAPTURE},
+            "capture_part": {S.REQUIRES_CAPTURE},
             "dashboard_cancel": CANCELABLE,
             "change_amount": waiting,
         }
@@ -127,6 +128,7 @@ class TrueStripe:
             "pay": {"status": S.SUCCEEDED, "received_minor": price, "charge_id": charge, "failure": None},
             "settle": {"status": S.SUCCEEDED, "received_minor": price, "failure": None},
             "capture": {"status": S.SUCCEEDED, "received_minor": price},
+            "capture_part": {"status": S.SUCCEEDED, "received_minor": price - 100},
             "decline": {"status": S.REQUIRES_PAYMENT_METHOD, "charge_id": charge, "failure": _failure(charge)},
             "bounce": {"status": S.REQUIRES_PAYMENT_METHOD, "failure": _failure(intent.charge_id)},
             "ask": {"status": S.REQUIRES_ACTION, "failure": None},
