@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from statistics import median
 
-from tests.simulation.mutants import MUTANTS
+import tests.simulation.mutants  # noqa: F401 - fills the list
+from tests.simulation.mutant import MUTANTS
 from tests.simulation.plan import FAULTS
 from tests.simulation.shrink import shrink, story
 from tests.simulation.world import simulate

@@ -1,12 +1,11 @@
 """Deliberate faults in our code, made by patching: each takes away one rule. The simulator has to notice every one."""
 
 from collections.abc import Callable
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from tests.simulation.world import Result, simulate
+from tests.simulation.mutant import Patches, mutant
 
 from airport_payments import gateway, gateway_async
 from airport_payments.core import decide as decide_package
@@ -16,44 +15,6 @@ from airport_payments.core.decide.draft import Draft
 from airport_payments.core.facts import Answer, Delivered, IntentObserved, IntentSeen, Refused
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
 from airport_payments.storage import memory
-
-# Each has to be noticed within so many seeds, from wherever the counting begins.
-SEEDS = 2000
-
-Patches = list[tuple[Any, str, Any]]
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One fault: what is patched, and the seed from which the test begins to count."""
-
-    name: str
-    patches: Callable[[], Patches]
-    near: int = 0
-
-    @contextmanager
-    def alive(self) -> Any:
-        with ExitStack() as stack:
-            for owner, name, value in self.patches():
-                stack.enter_context(patch.object(owner, name, value))
-            yield
-
-    def caught(self, first: int) -> Result | None:
-        """Return the first run that notices it, None if none of `SEEDS` does."""
-        with self.alive():
-            runs = (simulate(seed, keep_trace=False) for seed in range(first, first + SEEDS))
-            return next((run for run in runs if run.violation is not None), None)
-
-
-MUTANTS: dict[str, Mutant] = {}
-
-
-def mutant(near: int = 0) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
-    def register(patches: Callable[[], Patches]) -> Callable[[], Patches]:
-        MUTANTS[patches.__name__] = Mutant(patches.__name__, patches, near)
-        return patches
-
-    return register
 
 
 def _wrap_answer(change: Callable[[Draft, Answer], Answer]) -> Patches:

@@ -7,7 +7,8 @@ import sys
 from collections import Counter
 
 import pytest
-from tests.simulation.mutants import MUTANTS
+import tests.simulation.mutants  # noqa: F401 - fills the list
+from tests.simulation.mutant import MUTANTS
 from tests.simulation.plan import FAULTS, VARIANTS, Filter, draw_plan
 from tests.simulation.shrink import shrink, story
 from tests.simulation.world import Result, simulate

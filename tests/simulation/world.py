@@ -23,7 +23,7 @@ from airport_payments.core.model import Booking, Change
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 # A run that needs more is cut off and drained; a drain that needs more does not end.
 MAX_STEPS = 3_000
-MAX_DRAIN_STEPS = 30_000
+MAX_DRAIN_STEPS = 10_000
 
 
 class ModelStripe:
