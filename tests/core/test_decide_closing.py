@@ -245,6 +245,12 @@ class TestMoneyThatConfirmsNothing:
             assert reply.view.id == "pi_00000002"
         assert driver.payments[0].state is PaymentState.CANCELED
 
+    def test_rule_4_an_authorisation_of_an_amount_that_was_changed_at_stripe_is_released(self) -> None:
+        driver = opened()
+        driver.event(view("requires_capture", amount=Money(100, "usd")))
+        driver.tick(seen("canceled"))
+        assert driver.payment.state is PaymentState.CANCELED
+
     def test_s1_a_confirmed_booking_that_the_team_reopens_is_not_confirmed_again(self) -> None:
         driver = opened()
         driver.event(view("succeeded"))

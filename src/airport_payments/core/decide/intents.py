@@ -116,7 +116,17 @@ def _authorised(draft: Draft, payment: Payment, view: IntentView) -> None:
     if payment.state is not PaymentState.REQUIRES_CAPTURE:
         draft.note("observed", "the money is authorised", view.id)
     moved = replace(payment, state=PaymentState.REQUIRES_CAPTURE, stripe_status=view.status, failure=None)
+    if _amount_changed(draft, payment, view):
+        moved = replace(moved, closing=True, looks=0)
     draft.put(looked(moved, draft.now))
+
+
+def _amount_changed(draft: Draft, payment: Payment, view: IntentView) -> bool:
+    """Return whether someone changed it at Stripe, newly so. Nobody is to pay another amount than the booking's."""
+    if view.amount == payment.amount or payment.closing:
+        return False
+    draft.note("observed", "its amount was changed at Stripe: to be canceled", view.id)
+    return True
 
 
 def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool) -> None:
@@ -142,9 +152,7 @@ def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool)
         )
         draft.note("observed", f"payment failed: {failure.decline_code or failure.code}", view.id)
     closing, looks = payment.closing, payment.looks
-    if view.amount != payment.amount and not closing:
-        # Someone changed it at Stripe. Nobody is given the means to pay another amount than the booking's.
-        draft.note("observed", "its amount was changed at Stripe: to be canceled", view.id)
+    if _amount_changed(draft, payment, view):
         closing, looks = True, 0
     look_at, looks = _next_look(payment.look_at, looks, draft.now, closing=closing)
     draft.put(
