@@ -58,7 +58,7 @@ TABLE: list[tuple[str, str]] = [
      r"|confirm_payment|payment_status|handle_webhook|authenticate)\(", r"await self._\1.\2("),
     (r"\bclient\.raw_request\(", "await client.raw_request_async("),
     (r"\bowned\.close\(\)", "await owned.aclose()"),
-    (r"(\n +)handler\(announcement\)", r"\1await handler(announcement)"),
+    (r"taken\(handler\(announcement\)\)", "await handler(announcement)"),
     (r"for chunk in chunks\b", "async for chunk in chunks"),
     (r"not await (self\._repository\.save\(decision\.change\))", r"not await \1"),
     (r"\(await self\._run\(booking_id, asked\)\.reply\)", "((await self._run(booking_id, asked)).reply)"),

@@ -1,5 +1,6 @@
 """The HTTP contract: reading requests strictly, and what is answered. Shared by both colours of the endpoints."""
 
+import inspect
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -71,6 +72,16 @@ def bearer_token(headers: Headers) -> str:
     if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_CHARS or not token.isascii():
         raise Unauthorized
     return token
+
+
+def customer_id(answer: object) -> str:
+    """Return what the authenticator answered. Raises `Unauthorized` if that is no customer's id: nobody is not somebody."""
+    if isinstance(answer, str) and answer:
+        return answer
+    logger.error("the authenticator returned %s instead of a customer's id", type(answer).__name__)
+    if inspect.iscoroutine(answer):
+        answer.close()
+    raise Unauthorized
 
 
 def idempotency_key(headers: Headers) -> str | None:

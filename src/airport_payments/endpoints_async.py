@@ -17,6 +17,7 @@ from airport_payments.contract import (
     check_route,
     confirmed_answer,
     created_answer,
+    customer_id,
     error_answer,
     idempotency_key,
     money_of,
@@ -74,7 +75,7 @@ class AsyncPaymentEndpoints:
         endpoint = check_route(method, path)
         if endpoint == WEBHOOK_PATH:
             return await self._webhook(headers, chunks)
-        owner = await self._authenticator(bearer_token(headers))
+        owner = customer_id(await self._authenticator(bearer_token(headers)))
         if endpoint == CREATE_PATH:
             return await self._create(owner, headers, chunks)
         if endpoint == CONFIRM_PATH:

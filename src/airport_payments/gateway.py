@@ -30,7 +30,7 @@ from airport_payments.core.facts import (
     TimePassed,
     Unanswered,
 )
-from airport_payments.core.ids import PAYMENT_INTENT_ID, check_booking_id, check_intent_id
+from airport_payments.core.ids import PAYMENT_INTENT_ID, check_booking_id, check_intent_id, check_owner
 from airport_payments.core.model import Change, Snapshot
 from airport_payments.core.money import Money
 from airport_payments.core.views import ConfirmedPayment, CreatedPayment, PaymentReport, TickReport, report
@@ -47,12 +47,13 @@ from airport_payments.loop import (
     refuse_constants,
     refused_fetch,
     request_of,
+    taken,
     unreadable,
     utc_now,
 )
 from airport_payments.repository import BookingRepository
 from airport_payments.settings import StripeSettings
-from airport_payments.stripe_api.events import Event, construct_event, unwrap
+from airport_payments.stripe_api.events import Event, construct_event, to_bytes, unwrap
 from airport_payments.stripe_api.port import StripePort
 from airport_payments.waiting import wait
 
@@ -158,7 +159,7 @@ class PaymentGateway:
             Misconfigured: Stripe refuses the API key.
         """
         check_booking_id(booking_id)
-        asked = ConfirmRequested(owner, check_intent_id(payment_intent_id))
+        asked = ConfirmRequested(check_owner(owner), check_intent_id(payment_intent_id))
         return confirmed(self._run(booking_id, asked).reply)
 
     def payment_status(self, booking_id: str, *, owner: str) -> PaymentReport:
@@ -170,7 +171,7 @@ class PaymentGateway:
             StorageUnavailable: try again.
         """
         snapshot = self._repository.get(check_booking_id(booking_id))
-        if snapshot is None or snapshot.booking.owner != owner:
+        if snapshot is None or snapshot.booking.owner != check_owner(owner):
             raise BookingNotFound
         return report(snapshot)
 
@@ -190,6 +191,7 @@ class PaymentGateway:
         """
         settings = self._settings
         now = self._clock().timestamp()
+        body = to_bytes(body)
         event = construct_event(body, signature, settings.secrets, tolerance=settings.tolerance_s, now=now)
         refuse_constants(body)
         return self.handle_event(event)
@@ -296,7 +298,7 @@ class PaymentGateway:
                 problems += 1
                 logger.error("booking %r: tick failed: %s", booking_id, type(error).__name__, exc_info=True)
         # The next tick goes on where this one stopped, so that what keeps failing starves nobody.
-        more = len(due) >= limit
+        more = 0 < limit <= len(due)
         self._after = due[-1] if more else None
         return TickReport(len(due), problems, more)
 
@@ -385,7 +387,7 @@ class PaymentGateway:
     def _deliver(self, announcement: Announcement) -> Delivered | DeliveryFailed:
         for handler in self._handlers.of(announcement):
             try:
-                handler(announcement)
+                taken(handler(announcement))
             except Exception as error:  # noqa: BLE001 - whatever a team's handler raises, the announcement stays due
                 logger.error(
                     "announcement %r: a handler raised %s", announcement.id, type(error).__name__, exc_info=True

@@ -29,7 +29,7 @@ from airport_payments.core.facts import (
     TimePassed,
     Unanswered,
 )
-from airport_payments.core.ids import PAYMENT_INTENT_ID, check_booking_id, check_intent_id
+from airport_payments.core.ids import PAYMENT_INTENT_ID, check_booking_id, check_intent_id, check_owner
 from airport_payments.core.model import Change, Snapshot
 from airport_payments.core.money import Money
 from airport_payments.core.views import ConfirmedPayment, CreatedPayment, PaymentReport, TickReport, report
@@ -51,7 +51,7 @@ from airport_payments.loop import (
 )
 from airport_payments.repository import AsyncBookingRepository
 from airport_payments.settings import StripeSettings
-from airport_payments.stripe_api.events import Event, construct_event, unwrap
+from airport_payments.stripe_api.events import Event, construct_event, to_bytes, unwrap
 from airport_payments.stripe_api.port_async import AsyncStripePort
 from airport_payments.waiting_async import wait_async
 
@@ -157,7 +157,7 @@ class AsyncPaymentGateway:
             Misconfigured: Stripe refuses the API key.
         """
         check_booking_id(booking_id)
-        asked = ConfirmRequested(owner, check_intent_id(payment_intent_id))
+        asked = ConfirmRequested(check_owner(owner), check_intent_id(payment_intent_id))
         return confirmed((await self._run(booking_id, asked)).reply)
 
     async def payment_status(self, booking_id: str, *, owner: str) -> PaymentReport:
@@ -169,7 +169,7 @@ class AsyncPaymentGateway:
             StorageUnavailable: try again.
         """
         snapshot = await self._repository.get(check_booking_id(booking_id))
-        if snapshot is None or snapshot.booking.owner != owner:
+        if snapshot is None or snapshot.booking.owner != check_owner(owner):
             raise BookingNotFound
         return report(snapshot)
 
@@ -189,6 +189,7 @@ class AsyncPaymentGateway:
         """
         settings = self._settings
         now = self._clock().timestamp()
+        body = to_bytes(body)
         event = construct_event(body, signature, settings.secrets, tolerance=settings.tolerance_s, now=now)
         refuse_constants(body)
         return await self.handle_event(event)
@@ -295,7 +296,7 @@ class AsyncPaymentGateway:
                 problems += 1
                 logger.error("booking %r: tick failed: %s", booking_id, type(error).__name__, exc_info=True)
         # The next tick goes on where this one stopped, so that what keeps failing starves nobody.
-        more = len(due) >= limit
+        more = 0 < limit <= len(due)
         self._after = due[-1] if more else None
         return TickReport(len(due), problems, more)
 

@@ -14,13 +14,15 @@ from airport_payments.core.decide.route import Ignore
 from airport_payments.core.errors import (
     BookingNotFound,
     ConfigurationError,
+    FieldError,
     InternalError,
+    InvalidRequest,
     InvalidSignature,
     Misconfigured,
     PaymentsError,
 )
 from airport_payments.core.facts import IntentView, PaymentRequested, Refused
-from airport_payments.core.ids import check_idempotency_key
+from airport_payments.core.ids import check_idempotency_key, check_owner
 from airport_payments.core.model import IntentStatus, RequestKey
 from airport_payments.core.money import Money
 from airport_payments.core.views import ConfirmedPayment, CreatedPayment
@@ -53,11 +55,17 @@ def pause_s(conflicts: int, draw: float) -> float:
 
 def request_of(owner: str, amount: Money, attempt_id: str, idempotency_key: str | None) -> PaymentRequested:
     """Return the fact that a customer wants to pay. The key and the body are kept only as hashes."""
+    if not _is_money(amount):
+        raise InvalidRequest(FieldError("amount", 'a Money, such as Money.from_major("450.99", "USD")'))
     key = None
     if idempotency_key is not None:
         body = f"{amount.amount_minor} {amount.currency}"
         key = RequestKey(_digest(check_idempotency_key(idempotency_key)), _digest(body))
-    return PaymentRequested(owner, amount, attempt_id, key)
+    return PaymentRequested(check_owner(owner), amount, attempt_id, key)
+
+
+def _is_money(value: object) -> bool:
+    return isinstance(value, Money)
 
 
 def _digest(text: str) -> str:
@@ -129,6 +137,18 @@ def refused_fetch(event_id: str, refused: Refused) -> Misconfigured:
     return Misconfigured(f"event {event_id:.64}: Stripe refuses to show its object ({refused.reason})")
 
 
+def taken(result: object) -> None:
+    """Check what a handler of the synchronous gateway returned. Raises `ConfigurationError` for work that was not done."""
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise ConfigurationError("the handler returned an awaitable: nobody awaits it in a synchronous gateway")
+
+
+def _is_kind(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Announcement)
+
+
 class Handlers(Generic[Handler]):
     """The team's handlers, by the kind of announcement that they want to hear."""
 
@@ -138,13 +158,15 @@ class Handlers(Generic[Handler]):
 
     def add(self, kind: type[Announcement], handler: Handler) -> Handler:
         """Register a handler. Raises `ConfigurationError` for one of the other colour, or a kind that is none."""
-        if not issubclass(kind, Announcement):
+        if not _is_kind(kind):
             raise ConfigurationError("on(kind): kind is Announcement or one of its subclasses")
         # An object may be callable through an `async def __call__` of its class.
         is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
         if is_async is not self._asynchronous:
             wanted = "an async function: this gateway is async" if self._asynchronous else "a plain function"
             raise ConfigurationError(f"on({kind.__name__}): the handler has to be {wanted}")
+        if not callable(handler):
+            raise ConfigurationError(f"on({kind.__name__}): the handler has to be a function")
         self._handlers.append((kind, handler))
         return handler
 

@@ -8,25 +8,38 @@ from airport_payments.core.errors import FieldError, InvalidRequest
 BOOKING_ID: Final = re.compile(r"[A-Za-z0-9._~:@-]{1,128}", re.ASCII)
 # A bare "pi_" would turn a retrieval into another call; Stripe's ids are far shorter than this bound.
 PAYMENT_INTENT_ID: Final = re.compile(r"pi_[A-Za-z0-9_]{8,252}", re.ASCII)
+_OWNER: Final = re.compile(r".+", re.DOTALL)
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
 def check_booking_id(booking_id: str) -> str:
     """Return the id. Raises `InvalidRequest` unless it is 1 to 128 of `A-Z a-z 0-9 . _ ~ : @ -`, and not only dots."""
-    if not BOOKING_ID.fullmatch(booking_id) or not booking_id.strip("."):
+    if not _fits(BOOKING_ID, booking_id) or not booking_id.strip("."):
         raise InvalidRequest(FieldError("bookingId", "1 to 128 letters, digits or . _ ~ : @ -"))
     return booking_id
 
 
 def check_intent_id(intent_id: str) -> str:
     """Return the id. Raises `InvalidRequest` unless it has the shape of a PaymentIntent's."""
-    if not PAYMENT_INTENT_ID.fullmatch(intent_id):
+    if not _fits(PAYMENT_INTENT_ID, intent_id):
         raise InvalidRequest(FieldError("paymentIntentId", "the id of a PaymentIntent, pi_…"))
     return intent_id
 
 
 def check_idempotency_key(key: str) -> str:
     """Return the key. Raises `InvalidRequest` unless it is 1 to 255 visible ASCII characters."""
-    if not IDEMPOTENCY_KEY.fullmatch(key):
+    if not _fits(IDEMPOTENCY_KEY, key):
         raise InvalidRequest(FieldError("Idempotency-Key", "1 to 255 visible ASCII characters"))
     return key
+
+
+def check_owner(owner: str) -> str:
+    """Return the customer's id. Raises `InvalidRequest` unless it is text: nobody is not somebody."""
+    if not _fits(_OWNER, owner):
+        raise InvalidRequest(FieldError("owner", "the customer's id, as text that is not empty"))
+    return owner
+
+
+def _fits(pattern: re.Pattern[str], value: object) -> bool:
+    # Ids often come as numbers, from a database or a form.
+    return isinstance(value, str) and pattern.fullmatch(value) is not None

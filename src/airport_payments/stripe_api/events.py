@@ -149,6 +149,8 @@ def to_bytes(payload: bytes | bytearray | str) -> bytes:
         return payload
     if isinstance(payload, bytearray):
         return bytes(payload)
+    if not isinstance(payload, str):
+        raise InvalidSignature("the body is not bytes")
     try:
         return payload.encode("utf-8")
     except UnicodeEncodeError:
