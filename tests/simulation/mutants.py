@@ -232,7 +232,7 @@ def a_save_overwrites_whatever_is_there() -> Patches:
     real = memory._Tables._save
 
     def save(tables: Any, change: Any) -> bool:
-        version = tables._ledgers.get(change.booking_id, (0, ""))[0]
+        version = tables._ledgers[change.booking_id].version if change.booking_id in tables._ledgers else 0
         return real(
             tables, replace(change, read=replace(change.read, ledger=replace(change.read.ledger, version=version)))
         )

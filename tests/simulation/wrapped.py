@@ -8,6 +8,7 @@ from tests.simulation.books import REPLAYED
 from tests.simulation.plan import HOUR, MINUTE, SECOND
 from tests.simulation.sched import drive, switch
 
+from airport_payments.core.codec import dump, load
 from airport_payments.core.commands import CancelIntent, Command, CreateIntent, FindIntent
 from airport_payments.core.errors import StorageUnavailable
 from airport_payments.core.facts import PortReply, RefusalKind, Refused, Unanswered
@@ -33,7 +34,10 @@ class Watched(AsyncMemoryBookingRepository):
         before = self._bookings.get(change.booking_id)
         if not super()._save(change):
             return False
-        self.shop.world.saved(self.shop, before, change, self._ledgers[change.booking_id][1])
+        # As a database would have it: what is read next comes out of the document.
+        document = dump(change.ledger)
+        self._ledgers[change.booking_id] = load(document, change.ledger.version)
+        self.shop.world.saved(self.shop, before, change, document)
         return True
 
     def next_due(self, start: datetime) -> int | None:

@@ -32,7 +32,7 @@ def stripe_intent(**changes: object) -> dict:
 
 
 def good(body: object, **more: object) -> ApiResult:
-    return ApiResult(200, body=json.dumps(body), **more)
+    return ApiResult(200, document=json.loads(json.dumps(body)), **more)
 
 
 def bad(status: int, **error: object) -> ApiResult:

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
-from airport_payments.core.codec import dump, load
 from airport_payments.core.model import (
     Booking,
     BookingStatus,
@@ -17,17 +17,19 @@ from airport_payments.core.model import (
     Snapshot,
 )
 
+_NOTHING: Final = Ledger()
+
 
 class _Tables:
     """What both colours share: the bookings, the ledgers and the index, behind one lock.
 
-    Ledgers are kept as the documents that a database would keep, so that tests meet the real encoding.
+    A ledger is kept as it is, for it never changes. A database keeps the document that `core.codec` makes of it.
     """
 
     def __init__(self, bookings: Sequence[Booking] = ()) -> None:
         self._lock = threading.Lock()
         self._bookings = {b.id: b for b in bookings}
-        self._ledgers: dict[str, tuple[int, str]] = {}
+        self._ledgers: dict[str, Ledger] = {}
         self._index: dict[str, dict[str, IndexRow]] = {}
         self._intents: dict[str, str] = {}
         self._due: dict[str, datetime] = {}
@@ -46,21 +48,20 @@ class _Tables:
     def _get(self, booking_id: str) -> Snapshot | None:
         with self._lock:
             booking = self._bookings.get(booking_id)
-            stored = self._ledgers.get(booking_id)
+            ledger = self._ledgers.get(booking_id, _NOTHING)
         if booking is None:
             return None
-        return Snapshot(booking, load(stored[1], stored[0]) if stored else Ledger())
+        return Snapshot(booking, ledger)
 
     def _find(self, payment_intent_id: str) -> str | None:
         with self._lock:
             return self._intents.get(payment_intent_id)
 
     def _save(self, change: Change) -> bool:
-        document = dump(change.ledger)
         booking_id, read = change.booking_id, change.read.booking
         with self._lock:
             now = self._bookings.get(booking_id)
-            version = self._ledgers.get(booking_id, (0, ""))[0]
+            version = self._ledgers.get(booking_id, _NOTHING).version
             if version != change.read.ledger.version or now is None:
                 return False
             if (now.owner, now.price, now.status) != (read.owner, read.price, read.status):
@@ -68,7 +69,7 @@ class _Tables:
             if change.index and not self._index_rows(booking_id, change.index):
                 return False
             # Nothing is refused below this line.
-            self._ledgers[booking_id] = (change.ledger.version, document)
+            self._ledgers[booking_id] = change.ledger
             if change.due_at is None:
                 self._due.pop(booking_id, None)
             else:

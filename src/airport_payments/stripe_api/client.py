@@ -32,9 +32,19 @@ def timeout_of(settings: "StripeSettings") -> "httpx.Timeout":
     return httpx.Timeout(settings.timeout_s)
 
 
-def result_of_answer(body: str, headers: Mapping[str, str], status: int) -> ApiResult:
-    """Return the result of a call that stripe-python took for a success."""
-    return from_headers(status, headers, body=body)
+class _QuietDocument(dict[str, object]):
+    """An answer that does not show itself: it holds the client secret."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "[document withheld]"
+
+
+def result_of_answer(data: object, headers: Mapping[str, str], status: int) -> ApiResult:
+    """Return the result of a call that stripe-python took for a success; `data` is what it read from the JSON."""
+    document = _QuietDocument(cast("dict[str, object]", data)) if isinstance(data, dict) else data
+    return from_headers(status, headers, document=document)
 
 
 def result_of_error(error: "stripe.StripeError") -> ApiResult:

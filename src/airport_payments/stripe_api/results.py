@@ -27,7 +27,7 @@ class ApiResult:
 
     Args:
         status: the HTTP status, None when there was no answer.
-        body: the answer's text when the status is 2xx; its repr shows nothing.
+        document: the answer when the status is 2xx, as it was read from JSON; its repr shows nothing.
         error: Stripe's `error` object otherwise.
         replayed: Stripe answered from what it had stored under the idempotency key.
         should_retry: what Stripe's header advises, None when it is silent.
@@ -37,7 +37,7 @@ class ApiResult:
     """
 
     status: int | None
-    body: str = ""
+    document: object = None
     error: Mapping[str, object] | None = None
     replayed: bool = False
     should_retry: bool | None = None
@@ -70,14 +70,14 @@ class ApiResult:
 
 
 def from_headers(
-    status: int | None, headers: Mapping[str, str], *, body: str = "", error: object = None, reason: str = ""
+    status: int | None, headers: Mapping[str, str], *, document: object = None, error: object = None, reason: str = ""
 ) -> ApiResult:
     """Return the result of an answer with these headers, whose names are in any case."""
     lower = {name.lower(): value for name, value in headers.items()}
     advice = lower.get("stripe-should-retry")
     return ApiResult(
         status,
-        body=body,
+        document=document,
         error=cast("Mapping[str, object]", error) if isinstance(error, Mapping) else None,
         replayed=lower.get("idempotent-replayed") == "true",
         should_retry={"true": True, "false": False}.get(advice or ""),

@@ -46,7 +46,7 @@ def _single(command: CreateIntent | CancelIntent | RetrieveIntent) -> Talk:
     if not result.ok:
         return _failed(result)
     try:
-        view = read_intent(result.body)
+        view = read_intent(result.document)
     except Unreadable as error:
         # It was done; what came back cannot be read. Looking again, with a newer version, is all that can be done.
         return Unanswered(f"Stripe's answer cannot be read: {error}", key_spent=True)
@@ -80,7 +80,7 @@ def _find(command: FindIntent) -> Talk:
         if not result.ok:
             return _failed(result)
         try:
-            page = read_page(result.body)
+            page = read_page(result.document)
             for obj in page["data"]:
                 if _is_of(obj, command):
                     return IntentSeen(intent_view(obj))

@@ -181,18 +181,18 @@ def failure_of(error: ErrorDict | None) -> Failure | None:
     return presentable(code, error.get("decline_code"), shown or "The payment failed.", error.get("charge"))
 
 
-def read_intent(text: str | bytes) -> IntentView:
+def read_intent(document: object) -> IntentView:
     """Return the PaymentIntent that an answer holds. Raises `Unreadable`."""
     try:
-        return intent_view(_OBJECT.validate_json(text, strict=True))
+        return intent_view(_OBJECT.validate_python(document, strict=True))
     except ValidationError as error:
         raise Unreadable(f"an answer that is no PaymentIntent ({error.error_count()} errors)") from None
 
 
-def read_page(text: str | bytes) -> ListDict:
+def read_page(document: object) -> ListDict:
     """Return one page of a list of PaymentIntents. Raises `Unreadable`."""
     try:
-        return _LIST.validate_json(text, strict=True)
+        return _LIST.validate_python(document, strict=True)
     except ValidationError as error:
         raise Unreadable(f"an answer that is no list ({error.error_count()} errors)") from None
 
