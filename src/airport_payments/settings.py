@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Policy
@@ -51,19 +51,17 @@ class StripeSettings:
     tolerance_s: int = 300
 
     def __post_init__(self) -> None:
-        given = self.webhook_secrets
-        secrets = (given,) if isinstance(given, (str, Secret)) else tuple(given)
-        object.__setattr__(self, "webhook_secrets", tuple(_secret(s) for s in secrets))
+        object.__setattr__(self, "webhook_secrets", tuple(_secret(s) for s in _several(self.webhook_secrets)))
         object.__setattr__(self, "api_key", _secret(self.api_key))
         _check_keys(self.key.reveal(), [s.reveal() for s in self.secrets], self.publishable_key)
-        if not _NAMESPACE.fullmatch(self.namespace):
+        if not _fits(_NAMESPACE, self.namespace):
             raise ConfigurationError("namespace: 1 to 40 letters, digits, dots, dashes or underscores")
         _check_api_base(self.api_base)
-        if not 0 < self.timeout_s <= 80:
-            raise ConfigurationError("timeout_s: more than 0 and at most 80 seconds")
-        if not 1 <= self.max_tries <= 10:
+        if not _between(0.001, self.timeout_s, 80):
+            raise ConfigurationError("timeout_s: at least 0.001 and at most 80 seconds")
+        if not _between(1, self.max_tries, 10):
             raise ConfigurationError("max_tries: 1 to 10")
-        if not 1 <= self.tolerance_s <= 3600:
+        if not _between(1, self.tolerance_s, 3600):
             raise ConfigurationError("tolerance_s: 1 to 3600 seconds; Stripe advises 300")
 
     @property
@@ -74,8 +72,7 @@ class StripeSettings:
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The webhook secrets."""
-        given = self.webhook_secrets
-        return tuple(_secret(s) for s in ((given,) if isinstance(given, (str, Secret)) else given))
+        return tuple(_secret(s) for s in _several(self.webhook_secrets))
 
     @property
     def livemode(self) -> bool:
@@ -116,8 +113,23 @@ class StripeSettings:
         )
 
 
-def _secret(given: Secret | str) -> Secret:
-    return given if isinstance(given, Secret) else Secret(given)
+# What comes out of an environment or a file may be anything; all of these take it as it is, and say what it should be.
+
+
+def _secret(given: object) -> Secret:
+    return given if isinstance(given, Secret) else Secret(given if isinstance(given, str) else "")
+
+
+def _several(given: object) -> tuple[object, ...]:
+    return tuple(cast("list[object]", given)) if isinstance(given, (tuple, list)) else (given,)
+
+
+def _fits(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _between(least: float, value: object, most: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
 
 
 def _check_keys(api_key: str, secrets: list[str], publishable_key: str) -> None:
@@ -132,14 +144,14 @@ def _check_keys(api_key: str, secrets: list[str], publishable_key: str) -> None:
         if not _WEBHOOK_SECRET.fullmatch(secret):
             raise ConfigurationError("webhook_secrets (STRIPE_WEBHOOK_SECRET): each has to be a whole whsec_… secret")
     if publishable_key:
-        if not _PUBLISHABLE_KEY.fullmatch(publishable_key):
+        if not _fits(_PUBLISHABLE_KEY, publishable_key):
             raise ConfigurationError("publishable_key (STRIPE_PUBLISHABLE_KEY) has to be pk_test_… or pk_live_…")
         if publishable_key[3:7] != api_key[3:7]:
             raise ConfigurationError("publishable_key and api_key: one is of live mode, the other of test mode")
 
 
 def _check_api_base(api_base: str) -> None:
-    if not _API_BASE.fullmatch(api_base):
+    if not _fits(_API_BASE, api_base):
         raise ConfigurationError("api_base (STRIPE_API_BASE): scheme and host only, such as https://api.stripe.com")
     if api_base.startswith("http:") and not _LOCAL_BASE.fullmatch(api_base):
         raise ConfigurationError(

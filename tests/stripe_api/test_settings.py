@@ -100,3 +100,29 @@ class TestFromEnv:
         monkeypatch.setenv("STRIPE_SECRET_KEY", KEY)
         monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", HOOK)
         assert StripeSettings.from_env().key.reveal() == KEY
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"api_key": None},
+        {"api_key": 5},
+        {"webhook_secrets": None},
+        {"webhook_secrets": [None]},
+        {"webhook_secrets": b"whsec_0123456789abcdef"},
+        {"webhook_secrets": ()},
+        {"publishable_key": 5},
+        {"namespace": None},
+        {"api_base": None},
+        {"timeout_s": None},
+        {"timeout_s": "8"},
+        {"timeout_s": 0},
+        {"max_tries": True},
+        {"tolerance_s": "300"},
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_the_typed_error_and_names_the_setting(changes) -> None:
+    good = {"api_key": "sk_test_0123", "webhook_secrets": "whsec_0123456789abcdef"}
+    with pytest.raises(ConfigurationError) as caught:
+        StripeSettings(**{**good, **changes})
+    assert next(iter(changes)) in str(caught.value)
