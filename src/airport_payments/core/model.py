@@ -157,10 +157,6 @@ class Ledger:
     announced: int = 0
     request_keys: tuple[RequestKey, ...] = ()
 
-    def payment_of_attempt(self, attempt_id: str) -> Payment | None:
-        """Return the payment with this attempt id, if there is one."""
-        return next((p for p in self.payments if p.attempt_id == attempt_id), None)
-
     def payment_of_intent(self, intent_id: str) -> Payment | None:
         """Return the payment with this PaymentIntent id, if there is one."""
         return next((p for p in self.payments if p.intent_id == intent_id), None)
