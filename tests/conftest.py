@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -157,10 +157,21 @@ _LOG_TAIL = 20_000  # characters of a log that a failed test shows
 _STOP_S = 10.0  # how long a process may take to stop before it is killed
 
 
+# Ports below those that systems hand out by themselves (32768 on Linux, 49152 elsewhere): a port from there may be taken
+# by any connection between the moment it was found free and the moment a server binds it. Each worker has its own slice,
+# begins it anywhere, and gives no port twice.
+_SLICE = 1500
+_SLICES = 8
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SLICES
+_ports = (20_000 + _worker * _SLICE + (os.getpid() * 61 + n) % _SLICE for n in range(_SLICE))
+
+
 def _new_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    for port in _ports:
+        with closing(socket.socket()) as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"none of this worker's {_SLICE} ports is left")
 
 
 @pytest.fixture
@@ -255,12 +266,15 @@ class Processes:
     def wait_for(self, process: Process, ready: int | str, timeout_s: float = 30.0) -> None:
         """Wait until a port accepts or a URL answers; fail as soon as the process has ended, or in the end."""
         end = time.monotonic() + timeout_s
-        while not _answers(ready):
+        answered = False
+        while not answered or not process.running:  # an answer of somebody else's at that port does not count
+            answered = _answers(ready)
             if not process.running:
                 pytest.fail(f"{process.name} ended with {process.popen.returncode}:\n{process.log}")
-            if time.monotonic() > end:
+            if not answered and time.monotonic() > end:
                 pytest.fail(f"{process.name} did not answer at {ready} within {timeout_s:g} s")
-            time.sleep(0.05)
+            if not answered:
+                time.sleep(0.05)
 
 
 def _answers(ready: int | str) -> bool:
