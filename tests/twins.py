@@ -14,6 +14,7 @@ SRC = Path(__file__).parent.parent / "src" / "airport_payments"
 # The async module, from the sync one.
 TWINS = {
     "stripe_api/port_async.py": "stripe_api/port.py",
+    "runner_async.py": "runner.py",
     "gateway_async.py": "gateway.py",
     "endpoints_async.py": "endpoints.py",
 }
@@ -26,42 +27,44 @@ TABLE: list[tuple[str, str]] = [
     (r"(?<!Async)\bBookingRepository\b", "AsyncBookingRepository"),
     (r"\bStripePort\b", "AsyncStripePort"),
     (r"\bPort\b", "AsyncPort"),
+    (r"\bRunner\b", "AsyncRunner"),
     (r"\bhttpx\.Client\b", "httpx.AsyncClient"),
     (r"\bAuthenticator\b", "AsyncAuthenticator"),
     (r"\bIterable\[bytes\]", "AsyncIterable[bytes]"),
     (r"import Callable, Iterable\b", "import AsyncIterable, Awaitable, Callable, Iterable"),
     (r"airport_payments\.gateway\b", "airport_payments.gateway_async"),
     (r"stripe_api\.port\b", "stripe_api.port_async"),
+    (r"airport_payments\.runner\b", "airport_payments.runner_async"),
     (r"Authenticator: TypeAlias = Callable\[\[str\], str\]", "Authenticator: TypeAlias = Callable[[str], Awaitable[str]]"),
     (r"self\._authenticator\(bearer", "await self._authenticator(bearer"),
     (r"\bHttpxTransport\(client=", "HttpxTransport(async_client="),
     (r"asynchronous=False", "asynchronous=True"),
     # words
     (r"Safe for threads: build one for the process\.", "Safe for tasks: build one for the event loop."),
-    (r"Safe for threads; loads", "Safe for tasks; loads"),
+    (r"Safe for threads\b", "Safe for tasks"),
     (r"^from collections\.abc import Callable$", "from collections.abc import Awaitable, Callable"),
     # types of what is awaited
-    (r"sleep: Callable\[\[float\], None\] = time\.sleep", "sleep: Callable[[float], Awaitable[None]] = asyncio.sleep"),
+    (r"sleep: Callable\[\[float\], None\]", "sleep: Callable[[float], Awaitable[None]]"),
+    (r"\btime\.sleep\b", "asyncio.sleep"),
     (r"Handler = Callable\[\[A\], object\]", "Handler = Callable[[A], Awaitable[object]]"),
     (r"Handlers\[Callable\[\.\.\., object\]\]", "Handlers[Callable[..., Awaitable[object]]]"),
     (r"\bthreading\.Event\b", "asyncio.Event"),
     (r"airport_payments\.waiting import wait$", "airport_payments.waiting_async import wait_async"),
-    (r"^import random\nimport threading\nimport time\n", "import asyncio\nimport random\nimport threading\nimport time\n"),
+    (r"^import (random|threading)\n", r"import asyncio\nimport \1\n"),
     # what becomes a coroutine, and what awaits it
     (r"^( *)def (perform|_send|_call|close|create_payment|confirm_payment|payment_status|handle_webhook|handle_event"
-     r"|_fetch|_apply|booking_changed|tick|work|_run|_deliver|handle|create_payment_intent|webhook|_answer|_read"
+     r"|event|_fetch|_apply|booking_changed|tick|work|run|_deliver|handle|create_payment_intent|webhook|_answer|_read"
      r"|_owner|_create|_confirm|_status|_webhook)\(", r"\1async def \2("),
     (r"\bwait\(self\._wake", "await wait_async(self._wake"),
-    (r"(?<!await )\bself\.(_send|_call|_fetch|_apply|_run|_deliver|_sleep|tick|handle_event|_answer|_read|_owner"
+    (r"(?<!await )\bself\.(_send|_call|_fetch|_apply|run|_deliver|_sleep|tick|handle_event|_answer|_read|_owner"
      r"|_create|_confirm|_status|_webhook)\(", r"await self.\1("),
-    (r"(?<!await )\bself\._(repository|port|gateway|authenticator)\.(get|find|save|due|history|perform|close|create_payment"
+    (r"(?<!await )\bself\._(repository|port|runner|gateway|authenticator)\.(get|find|save|due|history|perform|close|event|run|tick|work|create_payment"
      r"|confirm_payment|payment_status|handle_webhook|authenticate)\(", r"await self._\1.\2("),
     (r"\bclient\.raw_request\(", "await client.raw_request_async("),
     (r"\bowned\.close\(\)", "await owned.aclose()"),
     (r"taken\(handler\(announcement\)\)", "await handler(announcement)"),
     (r"for chunk in chunks\b", "async for chunk in chunks"),
-    (r"not await (self\._repository\.save\(decision\.change\))", r"not await \1"),
-    (r"\(await self\._run\(booking_id, asked\)\.reply\)", "((await self._run(booking_id, asked)).reply)"),
+    (r"\(await self\._runner\.run\(booking_id, asked\)\.reply\)", "((await self._runner.run(booking_id, asked)).reply)"),
     (r"(problems|report_) = await", r"\1 = await"),
 ]
 

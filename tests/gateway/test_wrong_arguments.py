@@ -88,7 +88,7 @@ def test_a_handler_whose_work_nobody_awaits_is_not_counted_as_delivered() -> Non
     mine.on(BookingConfirmed)(lambda news: send(news))
     mine.create_payment("BK-1", owner="alice", amount=PRICE)
     attempt = mine._repository.get("BK-1").ledger.payments[0].attempt_id
-    mine._apply("BK-1", _paid(attempt))
+    mine._runner._apply("BK-1", _paid(attempt))
     mine.tick()
     assert heard == []
     assert len(mine._repository.get("BK-1").ledger.announcements) == 1

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from tests.simulation.mutant import Patches, mutant
 
-from airport_payments import gateway, gateway_async
+from airport_payments import gateway, gateway_async, runner, runner_async
 from airport_payments.core import decide as decide_package
 from airport_payments.core.commands import CancelIntent
 from airport_payments.core.decide import answers, intents, requests
@@ -223,7 +223,7 @@ def it_acts_before_it_commits() -> Patches:
             return replace(decision, change=None)
         return decision
 
-    return [(gateway, "decide", early), (gateway_async, "decide", early)]
+    return [(runner, "decide", early), (runner_async, "decide", early)]
 
 
 @mutant()
@@ -278,23 +278,23 @@ def anyone_may_ask_for_any_booking() -> Patches:
 @mutant()
 def an_event_of_the_other_mode_counts() -> Patches:
     """S9."""
-    real = gateway.route
+    real = runner.route
 
     def route(head: Any, policy: Any) -> Any:
         return real(replace(head, livemode=policy.livemode), policy)
 
-    return [(gateway, "route", route), (gateway_async, "route", route)]
+    return [(runner, "route", route), (runner_async, "route", route)]
 
 
 @mutant()
 def an_event_of_another_account_counts() -> Patches:
     """S9."""
-    real = gateway.route
+    real = runner.route
 
     def route(head: Any, policy: Any) -> Any:
         return real(replace(head, account=None, context=None), policy)
 
-    return [(gateway, "route", route), (gateway_async, "route", route)]
+    return [(runner, "route", route), (runner_async, "route", route)]
 
 
 @mutant()
@@ -311,7 +311,7 @@ def signatures_are_not_verified() -> Patches:
 @mutant()
 def an_event_is_acknowledged_before_it_is_saved() -> Patches:
     """S6: 2xx means committed."""
-    real = gateway_async.decide
+    real = runner_async.decide
     from airport_payments.core.decide.draft import Applied
 
     def lazy(snapshot: Any, fact: Any, now: Any, policy: Any) -> Any:
@@ -320,7 +320,7 @@ def an_event_is_acknowledged_before_it_is_saved() -> Patches:
             return replace(decision, change=None)
         return decision
 
-    return [(gateway, "decide", lazy), (gateway_async, "decide", lazy)]
+    return [(runner, "decide", lazy), (runner_async, "decide", lazy)]
 
 
 @mutant()
@@ -343,12 +343,12 @@ def the_same_failure_is_announced_each_time() -> Patches:
 @mutant()
 def another_shops_events_are_taken_for_ours() -> Patches:
     """Rule 10: the namespace is compared."""
-    real = gateway.route
+    real = runner.route
 
     def route(head: Any, policy: Any) -> Any:
         return real(replace(head, namespace=head.namespace and policy.namespace), policy)
 
-    return [(gateway, "route", route), (gateway_async, "route", route)]
+    return [(runner, "route", route), (runner_async, "route", route)]
 
 
 @mutant(near=305)

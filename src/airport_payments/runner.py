@@ -1,0 +1,238 @@
+"""The loop: load, decide, commit, act, feed the reply back. It knows no rule."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from airport_payments.core.announcements import Announcement, Pending
+from airport_payments.core.commands import Command, RetrieveIntent
+from airport_payments.core.decide import decide
+from airport_payments.core.decide.draft import Decision, Unplaced, after
+from airport_payments.core.decide.route import Ask, EventHead, EventOutcome, Ignore, route
+from airport_payments.core.errors import Busy, PaymentsError, StripeUnavailable
+from airport_payments.core.facts import (
+    Answer,
+    Asker,
+    Delivered,
+    DeliveryFailed,
+    Fact,
+    IntentObserved,
+    IntentSeen,
+    IntentView,
+    PortReply,
+    RefusalKind,
+    Refused,
+    TimePassed,
+    Unanswered,
+)
+from airport_payments.core.ids import PAYMENT_INTENT_ID
+from airport_payments.core.model import Change, Policy, Snapshot
+from airport_payments.core.views import TickReport
+from airport_payments.loop import (
+    MAX_ROUNDS,
+    Handlers,
+    log_ignored,
+    log_problem,
+    logger,
+    pause_s,
+    refused_fetch,
+    taken,
+    unreadable,
+)
+from airport_payments.repository import BookingRepository
+from airport_payments.stripe_api.events import Event
+from airport_payments.waiting import wait
+
+
+class Port(Protocol):
+    """What the gateway needs of Stripe: a command in, a reply out."""
+
+    def perform(self, command: Command) -> PortReply:
+        """Perform a command; whatever the network does is a reply."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        ...
+
+
+class Runner:
+    """Runs facts through the rules, and does what is due. Safe for threads.
+
+    Args:
+        repository: the team's database.
+        port: Stripe.
+        policy: what the rules need to know of the settings.
+        clock: the present, aware UTC.
+        sleep: waits after a lost race, in seconds.
+        draw: a random number from 0 to 1, to wait a different time than others.
+    """
+
+    def __init__(
+        self,
+        repository: BookingRepository,
+        port: Port,
+        policy: Policy,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        draw: Callable[[], float],
+    ) -> None:
+        self.handlers: Handlers[Callable[..., object]] = Handlers(asynchronous=False)
+        self._repository = repository
+        self._port = port
+        self._policy = policy
+        self._clock = clock
+        self._sleep = sleep
+        self._draw = draw
+        self._wake = threading.Event()
+        self._after: str | None = None
+
+    # ---- events ----
+
+    def event(self, event: Event) -> EventOutcome:
+        """Apply an event whose origin is known to be good. When this returns, what it changed is committed."""
+        head = event.head
+        way = route(head, self._policy)
+        view = event.intent
+        if view is None and not isinstance(way, Ignore):
+            view = self._fetch(event)
+            if view is None:
+                way = Ignore("its object does not exist in this account", alarm=True)
+            else:
+                marked = EventHead(
+                    head.type, view.livemode, head.account, head.context, view.namespace, view.booking_id
+                )
+                way = route(marked, self._policy)
+        if view is None or isinstance(way, Ignore):
+            log_ignored(event.id, event.type, way if isinstance(way, Ignore) else Ignore("it has no PaymentIntent"))
+            return EventOutcome.IGNORED
+        booking_id = self._repository.find(view.id) if isinstance(way, Ask) else way.booking_id
+        if booking_id is None:
+            log_ignored(event.id, event.type, Ignore("another application's object"))
+            return EventOutcome.IGNORED
+        return self._apply(booking_id, IntentObserved(view, event.id, event.type))
+
+    def _fetch(self, event: Event) -> IntentView | None:
+        """Return the PaymentIntent of an event that another API version wrote, as this version shows it."""
+        if not PAYMENT_INTENT_ID.fullmatch(event.object_id):
+            return None
+        reply = self._port.perform(RetrieveIntent("", event.object_id))
+        if isinstance(reply, IntentSeen):
+            return reply.view
+        if isinstance(reply, Unanswered):
+            if reply.key_spent:
+                raise unreadable(event.id, None)
+            raise StripeUnavailable(reply.reason)
+        if isinstance(reply, Refused) and reply.kind is not RefusalKind.MISSING:
+            raise refused_fetch(event.id, reply)
+        return None
+
+    def _apply(self, booking_id: str, fact: IntentObserved) -> EventOutcome:
+        decision = self.run(booking_id, fact)
+        if isinstance(decision.reply, Unplaced):
+            elsewhere = self._repository.find(fact.view.id)
+            placed = IntentObserved(fact.view, fact.event_id, fact.event_type, placed=True)
+            decision = self.run(elsewhere or booking_id, placed)
+        if isinstance(decision.reply, PaymentsError):
+            raise decision.reply
+        if decision.reply is None:
+            logger.error("event %.64r is ours, but there is no booking %r: unmatched", fact.event_id, booking_id[:128])
+            return EventOutcome.UNMATCHED
+        return EventOutcome.UNCHANGED if decision.change is None else EventOutcome.APPLIED
+
+    # ---- what time brings ----
+
+    def tick(self, now: datetime | None = None, limit: int = 100) -> TickReport:
+        """Do what is due, as `PaymentGateway.tick` has it."""
+        before = now if now is not None else self._clock()
+        due = self._repository.due(before=before, after=self._after, limit=limit)
+        problems = 0
+        for booking_id in due:
+            try:
+                decision = self.run(booking_id, TimePassed(), now)
+                problems += isinstance(decision.reply, PaymentsError)
+            except Exception as error:  # noqa: BLE001 - one booking's trouble must not keep the others waiting
+                problems += 1
+                logger.error("booking %r: tick failed: %s", booking_id, type(error).__name__, exc_info=True)
+        # The next tick goes on where this one stopped, so that what keeps failing starves nobody.
+        more = 0 < limit <= len(due)
+        self._after = due[-1] if more else None
+        return TickReport(len(due), problems, more)
+
+    def work(self, stop: threading.Event, every_s: float = 1.0) -> None:
+        """Tick until `stop` is set: at every commit that leaves something due, and at least every `every_s`."""
+        while not stop.is_set():
+            self._wake.clear()
+            go_on = False
+            try:
+                report_ = self.tick()
+                go_on = report_.more and report_.problems < report_.bookings
+            except Exception as error:  # noqa: BLE001 - the worker outlives a database that is away
+                logger.error("tick failed: %s", type(error).__name__, exc_info=True)
+            if not go_on:
+                wait(self._wake, every_s)
+
+    def wake(self) -> None:
+        """Let a waiting `work` go on at once, to see a commit, or that `stop` is set."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Let go of Stripe."""
+        self._port.close()
+
+    # ---- the loop ----
+
+    def run(self, booking_id: str, asked: Asker | IntentObserved, at: datetime | None = None) -> Decision:
+        """Load, decide, commit, act, and feed the reply back, until there is a reply for who asked.
+
+        A decision without a reply means that there is no such booking.
+        """
+        fact: Fact = asked
+        conflicts = 0
+        known: Snapshot | None = None
+        for _ in range(MAX_ROUNDS):
+            snapshot = known if known is not None else self._repository.get(booking_id)
+            if snapshot is None:
+                return Decision(None)
+            decision = decide(snapshot, fact, at if at is not None else self._clock(), self._policy)
+            change = decision.change
+            if change is None and known is not None:
+                # What was just written stands in for a reading only where the next save checks that it still stands.
+                known = None
+                continue
+            if change is not None:
+                if not self._repository.save(change):
+                    known = None
+                    conflicts += 1
+                    self._sleep(pause_s(conflicts, self._draw()))
+                    continue
+                snapshot = after(change)
+                self._committed(change)
+            log_problem(booking_id, decision)
+            act = decision.act
+            if act is None:
+                return decision
+            known = snapshot if change is not None else None
+            if isinstance(act, Pending):
+                fact = self._deliver(act.announcement)
+            elif not isinstance(asked, IntentObserved):
+                fact = Answer(act, self._port.perform(act), snapshot.ledger.version, asked)
+        return Decision(None, reply=Busy("other writers kept winning"))
+
+    def _committed(self, change: Change) -> None:
+        """Wake the worker if the commit left something due."""
+        if change.due_at is not None and change.due_at <= self._clock():
+            self._wake.set()
+
+    def _deliver(self, announcement: Announcement) -> Delivered | DeliveryFailed:
+        for handler in self.handlers.of(announcement):
+            try:
+                taken(handler(announcement))
+            except Exception as error:  # noqa: BLE001 - whatever a team's handler raises, the announcement stays due
+                logger.error(
+                    "announcement %r: a handler raised %s", announcement.id, type(error).__name__, exc_info=True
+                )
+                return DeliveryFailed(announcement.sequence)
+        return Delivered(announcement.sequence)
