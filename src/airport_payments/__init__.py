@@ -8,9 +8,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airport_payments.core.announcements import Announcement, BookingConfirmed, PaymentFailed, PaymentNeedsReview
+    from airport_payments.core.announcements import (
+        Announcement,
+        AuthorizationLost,
+        BookingCancelled,
+        BookingConfirmed,
+        DisputeClosed,
+        PaymentAuthorized,
+        PaymentDisputed,
+        PaymentFailed,
+        PaymentNeedsReview,
+        PaymentRefunded,
+        RefundFailed,
+    )
     from airport_payments.core.decide.route import EventOutcome
+    from airport_payments.core.dispute import Dispute, DisputeStatus
     from airport_payments.core.errors import (
+        AlreadyCaptured,
         AmountMismatch,
         AmountTooLarge,
         AmountTooSmall,
@@ -18,18 +32,26 @@ if TYPE_CHECKING:
         BookingNotFound,
         BookingNotPayable,
         Busy,
+        CaptureRefused,
+        CaptureTooLarge,
         CardDeclined,
         ConfigurationError,
         Conflict,
         CurrencyMismatch,
+        DisputedPayment,
         IdempotencyKeyReused,
         InternalError,
         InvalidRequest,
         InvalidSignature,
         Misconfigured,
+        NothingToCapture,
+        NothingToRefund,
+        NotInReview,
         PaymentInReview,
         PaymentIntentMismatch,
         PaymentsError,
+        RefundRefused,
+        RefundTooLarge,
         RequestRefused,
         ServerFault,
         StorageUnavailable,
@@ -37,23 +59,35 @@ if TYPE_CHECKING:
         TryAgain,
         Unauthorized,
     )
+    from airport_payments.core.facts import Resolution
     from airport_payments.core.model import (
         Booking,
         BookingStatus,
+        CancelReason,
         Change,
         Failure,
         HistoryLine,
         IntentStatus,
         Ledger,
+        Payment,
+        PaymentState,
+        Place,
+        ReviewReason,
         Snapshot,
+        Surplus,
     )
     from airport_payments.core.money import Money
+    from airport_payments.core.refund import Refund, RefundReason, RefundState
     from airport_payments.core.secret import Secret
     from airport_payments.core.views import (
+        Cancellation,
+        CancelOutcome,
         ConfirmedPayment,
         CreatedPayment,
+        PaymentDecision,
         PaymentReport,
         PaymentStatus,
+        RefundReport,
         TickReport,
     )
     from airport_payments.endpoints import PaymentEndpoints
@@ -65,16 +99,24 @@ if TYPE_CHECKING:
     from airport_payments.stripe_api.events import Event, construct_event
 
 _HOME = {
-    "core.announcements": "Announcement BookingConfirmed PaymentFailed PaymentNeedsReview",
+    "core.announcements": "Announcement AuthorizationLost BookingCancelled BookingConfirmed DisputeClosed PaymentAuthorized "
+    "PaymentDisputed PaymentFailed PaymentNeedsReview PaymentRefunded RefundFailed",
     "core.decide.route": "EventOutcome",
-    "core.errors": "AmountMismatch AmountTooLarge AmountTooSmall BookingAlreadyPaid BookingNotFound BookingNotPayable "
-    "Busy CardDeclined ConfigurationError Conflict CurrencyMismatch IdempotencyKeyReused InternalError InvalidRequest "
-    "InvalidSignature Misconfigured PaymentInReview PaymentIntentMismatch PaymentsError RequestRefused ServerFault "
-    "StorageUnavailable StripeUnavailable TryAgain Unauthorized",
-    "core.model": "Booking BookingStatus Change Failure HistoryLine IntentStatus Ledger Snapshot",
+    "core.dispute": "Dispute DisputeStatus",
+    "core.errors": "AlreadyCaptured AmountMismatch AmountTooLarge AmountTooSmall BookingAlreadyPaid BookingNotFound "
+    "BookingNotPayable Busy CaptureRefused CaptureTooLarge CardDeclined ConfigurationError Conflict "
+    "CurrencyMismatch DisputedPayment IdempotencyKeyReused InternalError InvalidRequest InvalidSignature "
+    "Misconfigured NotInReview NothingToCapture NothingToRefund PaymentInReview PaymentIntentMismatch "
+    "PaymentsError RefundRefused RefundTooLarge RequestRefused ServerFault StorageUnavailable "
+    "StripeUnavailable TryAgain Unauthorized",
+    "core.facts": "Resolution",
+    "core.model": "Booking BookingStatus CancelReason Change Failure HistoryLine IntentStatus Ledger Payment "
+    "PaymentState Place ReviewReason Snapshot Surplus",
     "core.money": "Money",
+    "core.refund": "Refund RefundReason RefundState",
     "core.secret": "Secret",
-    "core.views": "ConfirmedPayment CreatedPayment PaymentReport PaymentStatus TickReport",
+    "core.views": "CancelOutcome Cancellation ConfirmedPayment CreatedPayment PaymentDecision PaymentReport "
+    "PaymentStatus RefundReport TickReport",
     "endpoints": "PaymentEndpoints",
     "endpoints_async": "AsyncPaymentEndpoints",
     "gateway": "PaymentGateway",
@@ -88,6 +130,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.
 __version__ = "0.1.0"
 
 __all__ = [
+    "AlreadyCaptured",
     "AmountMismatch",
     "AmountTooLarge",
     "AmountTooSmall",
@@ -95,14 +138,21 @@ __all__ = [
     "AsyncBookingRepository",
     "AsyncPaymentEndpoints",
     "AsyncPaymentGateway",
+    "AuthorizationLost",
     "Booking",
     "BookingAlreadyPaid",
+    "BookingCancelled",
     "BookingConfirmed",
     "BookingNotFound",
     "BookingNotPayable",
     "BookingRepository",
     "BookingStatus",
     "Busy",
+    "CancelOutcome",
+    "CancelReason",
+    "Cancellation",
+    "CaptureRefused",
+    "CaptureTooLarge",
     "CardDeclined",
     "Change",
     "ConfigurationError",
@@ -110,6 +160,10 @@ __all__ = [
     "Conflict",
     "CreatedPayment",
     "CurrencyMismatch",
+    "Dispute",
+    "DisputeClosed",
+    "DisputeStatus",
+    "DisputedPayment",
     "Event",
     "EventOutcome",
     "Failure",
@@ -122,22 +176,42 @@ __all__ = [
     "Ledger",
     "Misconfigured",
     "Money",
+    "NotInReview",
+    "NothingToCapture",
+    "NothingToRefund",
+    "Payment",
+    "PaymentAuthorized",
+    "PaymentDecision",
+    "PaymentDisputed",
     "PaymentEndpoints",
     "PaymentFailed",
     "PaymentGateway",
     "PaymentInReview",
     "PaymentIntentMismatch",
     "PaymentNeedsReview",
+    "PaymentRefunded",
     "PaymentReport",
+    "PaymentState",
     "PaymentStatus",
     "PaymentsError",
+    "Place",
+    "Refund",
+    "RefundFailed",
+    "RefundReason",
+    "RefundRefused",
+    "RefundReport",
+    "RefundState",
+    "RefundTooLarge",
     "RequestRefused",
+    "Resolution",
+    "ReviewReason",
     "Secret",
     "ServerFault",
     "Snapshot",
     "StorageUnavailable",
     "StripeSettings",
     "StripeUnavailable",
+    "Surplus",
     "TickReport",
     "TryAgain",
     "Unauthorized",

@@ -9,8 +9,16 @@ from datetime import UTC, datetime
 from typing import Final, Generic, NoReturn, TypeVar
 
 from airport_payments.core.announcements import Announcement
-from airport_payments.core.decide.draft import Completed, Decision, NotCompleted, Ready, Reply
-from airport_payments.core.decide.route import Ignore
+from airport_payments.core.decide.draft import (
+    CancelReply,
+    Completed,
+    Decision,
+    NotCompleted,
+    PaymentReply,
+    Ready,
+    RefundReply,
+    Reply,
+)
 from airport_payments.core.errors import (
     BookingNotFound,
     ConfigurationError,
@@ -20,12 +28,33 @@ from airport_payments.core.errors import (
     InvalidSignature,
     Misconfigured,
     PaymentsError,
+    RefundRefused,
 )
-from airport_payments.core.facts import IntentView, PaymentRequested, Refused
-from airport_payments.core.ids import check_idempotency_key, check_owner
+from airport_payments.core.facts import (
+    CaptureRequested,
+    PaymentRequested,
+    RefundRequested,
+    Resolution,
+    ResolveRequested,
+)
+from airport_payments.core.ids import (
+    check_by,
+    check_idempotency_key,
+    check_owner,
+    check_payment_id,
+    check_request_id,
+)
 from airport_payments.core.model import IntentStatus, RequestKey
 from airport_payments.core.money import Money
-from airport_payments.core.views import ConfirmedPayment, CreatedPayment
+from airport_payments.core.refund import RefundReason, RefundState
+from airport_payments.core.views import (
+    Cancellation,
+    CancelOutcome,
+    ConfirmedPayment,
+    CreatedPayment,
+    PaymentDecision,
+    RefundReport,
+)
 
 logger: Final = logging.getLogger("airport_payments")
 
@@ -96,6 +125,81 @@ def confirmed(reply: Reply | None) -> ConfirmedPayment:
     )
 
 
+def refund_request(
+    payment_id: str | None, amount: Money | None, reason: RefundReason | str, request_id: str, owner: str | None
+) -> RefundRequested:
+    """Return the fact that somebody wants money given back. The request id and what it asks for are kept as hashes."""
+    if payment_id is not None:
+        check_payment_id(payment_id)
+    if amount is not None and not _is_money(amount):
+        raise InvalidRequest(FieldError("amount", 'a Money, such as Money.from_major("450.99", "USD")'))
+    try:
+        why = RefundReason(reason)
+    except ValueError:
+        raise InvalidRequest(FieldError("reason", " or ".join(r.value for r in RefundReason))) from None
+    asked = f"{payment_id} {amount.amount_minor} {amount.currency}" if amount is not None else f"{payment_id} all"
+    request = (_digest(check_request_id(request_id)), _digest(asked))
+    return RefundRequested(payment_id, amount, why, request, None if owner is None else check_owner(owner))
+
+
+def capture_request(payment_id: str | None, amount: Money | None) -> CaptureRequested:
+    """Return the fact that an authorised amount is to be collected."""
+    if payment_id is not None:
+        check_payment_id(payment_id)
+    if amount is not None and not _is_money(amount):
+        raise InvalidRequest(FieldError("amount", 'a Money, such as Money.from_major("450.99", "USD")'))
+    return CaptureRequested(payment_id, amount)
+
+
+def resolve_request(payment_id: str, resolution: Resolution | str, by: str) -> ResolveRequested:
+    """Return the fact that a person decided about money in review."""
+    try:
+        decision = Resolution(resolution)
+    except ValueError:
+        raise InvalidRequest(FieldError("resolution", " or ".join(r.value for r in Resolution))) from None
+    return ResolveRequested(check_payment_id(payment_id), decision, check_by(by))
+
+
+def refunded(reply: Reply | None) -> RefundReport:
+    """Return what `refund` returns, or raise its error."""
+    if not isinstance(reply, RefundReply):
+        _raise(reply)
+    payment, refund = reply.payment, reply.refund
+    if refund.state is RefundState.REFUSED:
+        raise RefundRefused(refund.failure)
+    currency = payment.currency
+    return RefundReport(
+        ref=refund.ref,
+        refund_id=refund.refund_id,
+        payment_intent_id=payment.intent_id or "",
+        amount=Money(refund.amount_minor, currency),
+        state=refund.state,
+        rest=Money(max(payment.rest_minor, 0), currency),
+        booking_status=reply.booking.status,
+    )
+
+
+def cancelled(reply: Reply | None) -> Cancellation:
+    """Return what `cancel` returns, or raise its error."""
+    if not isinstance(reply, CancelReply):
+        _raise(reply)
+    outcome = CancelOutcome.CANCELLED
+    if any(p.payable for p in reply.payments):
+        outcome = CancelOutcome.PROCESSING
+    elif reply.payments:
+        outcome = CancelOutcome.PAID
+    return Cancellation(outcome, reply.booking)
+
+
+def decided(reply: Reply | None) -> PaymentDecision:
+    """Return what `resolve` and `capture` return, or raise their error."""
+    if not isinstance(reply, PaymentReply):
+        _raise(reply)
+    payment = reply.payment
+    received = Money(payment.received_minor, payment.currency)
+    return PaymentDecision(payment.intent_id, payment.state, payment.place, received, reply.booking)
+
+
 def _raise(reply: Reply | None) -> NoReturn:
     if isinstance(reply, PaymentsError):
         raise reply
@@ -112,29 +216,12 @@ def log_problem(booking_id: str, decision: Decision) -> None:
         logger.log(level, "booking %r: %s: %s", booking_id, problem.code, problem)
 
 
-def log_ignored(event_id: str, event_type: str, ignored: Ignore) -> None:
-    """Log an event that is not ours; loudly, where it says that something is set up wrongly."""
-    level = logging.ERROR if ignored.alarm else logging.DEBUG
-    logger.log(level, "event %.64r (%.64r) ignored: %s", event_id, event_type, ignored.reason)
-
-
 def refuse_constants(body: bytes) -> None:
     """Refuse a signed body with NaN or Infinity: it is not JSON. Raises `InvalidSignature`."""
     from airport_payments.stripe_api.wire import has_constants  # noqa: PLC0415 - loads pydantic, which importing must not
 
     if has_constants(body):
         raise InvalidSignature("the body is not JSON")
-
-
-def unreadable(event_id: str, seen: IntentView | None) -> InternalError:
-    """Return the error for an event whose object even Stripe's present version does not let us read."""
-    what = "its object cannot be read" if seen is None else "its object cannot be placed"
-    return InternalError(f"event {event_id:.64}: {what}; is this version of airport-payments too old?")
-
-
-def refused_fetch(event_id: str, refused: Refused) -> Misconfigured:
-    """Return the error for an event whose object Stripe does not let us see: it is sent again once that is mended."""
-    return Misconfigured(f"event {event_id:.64}: Stripe refuses to show its object ({refused.reason})")
 
 
 def taken(result: object) -> None:

@@ -32,7 +32,8 @@ class BookingRepository(Protocol):
         """Return ids of bookings with something due, in ascending order, those greater than `after`, at most `limit`.
 
         Due is a booking whose ledger is due at or before `before`, and one whose payable payment the team's row does not
-        want any more: it is not pending, or its price is another.
+        want any more: it is not pending, or its price is another. So is a pending one whose `hold_until` is at or before
+        `before`, unless one of its payments is already being closed.
         """
         ...
 
@@ -66,7 +67,8 @@ class AsyncBookingRepository(Protocol):
         """Return ids of bookings with something due, in ascending order, those greater than `after`, at most `limit`.
 
         Due is a booking whose ledger is due at or before `before`, and one whose payable payment the team's row does not
-        want any more: it is not pending, or its price is another.
+        want any more: it is not pending, or its price is another. So is a pending one whose `hold_until` is at or before
+        `before`, unless one of its payments is already being closed.
         """
         ...
 

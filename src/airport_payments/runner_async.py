@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from airport_payments.core.announcements import Announcement, Pending
-from airport_payments.core.commands import Command, RetrieveIntent
+from airport_payments.core.commands import Command, Fetch, RetrieveIntent
 from airport_payments.core.decide import decide
 from airport_payments.core.decide.draft import Decision, Unplaced, after
-from airport_payments.core.decide.route import Ask, EventHead, EventOutcome, Ignore, route
-from airport_payments.core.errors import Busy, PaymentsError, StripeUnavailable
+from airport_payments.core.decide.route import HANDLED, Ask, EventOutcome, Ignore, Ours, Subject, route
+from airport_payments.core.errors import Busy, PaymentsError
 from airport_payments.core.facts import (
     Answer,
     Asker,
@@ -20,11 +20,9 @@ from airport_payments.core.facts import (
     IntentObserved,
     IntentSeen,
     IntentView,
+    Observed,
     PortReply,
-    RefusalKind,
-    Refused,
     TimePassed,
-    Unanswered,
 )
 from airport_payments.core.ids import PAYMENT_INTENT_ID
 from airport_payments.core.model import Change, Policy, Snapshot
@@ -32,12 +30,21 @@ from airport_payments.core.views import TickReport
 from airport_payments.loop import (
     MAX_ROUNDS,
     Handlers,
-    log_ignored,
     log_problem,
     logger,
     pause_s,
-    refused_fetch,
-    unreadable,
+)
+from airport_payments.placing import (
+    FOREIGN,
+    NO_SUCH_OBJECT,
+    OBSERVED,
+    AftermathFact,
+    fetch_of,
+    fetched,
+    head_of,
+    ignored,
+    intent_of,
+    not_fetched,
 )
 from airport_payments.repository import AsyncBookingRepository
 from airport_payments.stripe_api.events import Event
@@ -47,7 +54,7 @@ from airport_payments.waiting_async import wait_async
 class AsyncPort(Protocol):
     """What the gateway needs of Stripe: a command in, a reply out."""
 
-    async def perform(self, command: Command) -> PortReply:
+    async def perform(self, command: Command | Fetch) -> PortReply:
         """Perform a command; whatever the network does is a reply."""
         ...
 
@@ -92,45 +99,63 @@ class AsyncRunner:
 
     async def event(self, event: Event) -> EventOutcome:
         """Apply an event whose origin is known to be good. When this returns, what it changed is committed."""
-        head = event.head
-        way = route(head, self._policy)
+        way = route(event.head, self._policy)
+        if isinstance(way, Ignore):
+            return ignored(event, way)
+        if HANDLED[event.type] is not Subject.INTENT:
+            return await self._aftermath(event)
         view = event.intent
-        if view is None and not isinstance(way, Ignore):
-            view = await self._fetch(event)
+        if view is None:
+            view = await self._fetch_intent(event, event.object_id)
             if view is None:
-                way = Ignore("its object does not exist in this account", alarm=True)
-            else:
-                marked = EventHead(
-                    head.type, view.livemode, head.account, head.context, view.namespace, view.booking_id
-                )
-                way = route(marked, self._policy)
-        if view is None or isinstance(way, Ignore):
-            log_ignored(event.id, event.type, way if isinstance(way, Ignore) else Ignore("it has no PaymentIntent"))
-            return EventOutcome.IGNORED
+                return ignored(event, NO_SUCH_OBJECT)
+            way = route(head_of(event, view), self._policy)
+            if isinstance(way, Ignore):
+                return ignored(event, way)
         booking_id = await self._repository.find(view.id) if isinstance(way, Ask) else way.booking_id
         if booking_id is None:
-            log_ignored(event.id, event.type, Ignore("another application's object"))
-            return EventOutcome.IGNORED
+            return ignored(event, FOREIGN)
         return await self._apply(booking_id, IntentObserved(view, event.id, event.type))
 
-    async def _fetch(self, event: Event) -> IntentView | None:
-        """Return the PaymentIntent of an event that another API version wrote, as this version shows it."""
-        if not PAYMENT_INTENT_ID.fullmatch(event.object_id):
+    async def _aftermath(self, event: Event) -> EventOutcome:
+        """Apply an event about a refund or a dispute: ours, if its PaymentIntent is."""
+        fact = event.aftermath
+        if fact is None:
+            fact = await self._fetch_aftermath(event)
+        intent_id = intent_of(fact)
+        if fact is None or not intent_id:
+            return ignored(event, FOREIGN)
+        booking_id = await self._repository.find(intent_id)
+        if booking_id is None:
+            view = await self._fetch_intent(event, intent_id)
+            if view is None:
+                return ignored(event, NO_SUCH_OBJECT)
+            way = route(head_of(event, view), self._policy)
+            if not isinstance(way, Ours):
+                return ignored(event, way if isinstance(way, Ignore) else FOREIGN)
+            booking_id = way.booking_id
+            if await self._apply(booking_id, IntentObserved(view, event.id, event.type)) is EventOutcome.UNMATCHED:
+                return EventOutcome.UNMATCHED
+        return await self._apply(booking_id, fact)
+
+    async def _fetch_intent(self, event: Event, intent_id: str) -> IntentView | None:
+        """Return a PaymentIntent that an event names but does not show, as this version shows it."""
+        if not PAYMENT_INTENT_ID.fullmatch(intent_id):
             return None
-        reply = await self._port.perform(RetrieveIntent("", event.object_id))
+        reply = await self._port.perform(RetrieveIntent("", intent_id))
         if isinstance(reply, IntentSeen):
             return reply.view
-        if isinstance(reply, Unanswered):
-            if reply.key_spent:
-                raise unreadable(event.id, None)
-            raise StripeUnavailable(reply.reason)
-        if isinstance(reply, Refused) and reply.kind is not RefusalKind.MISSING:
-            raise refused_fetch(event.id, reply)
+        not_fetched(event.id, reply)
         return None
 
-    async def _apply(self, booking_id: str, fact: IntentObserved) -> EventOutcome:
+    async def _fetch_aftermath(self, event: Event) -> AftermathFact | None:
+        """Return what an event is about whose object another API version wrote."""
+        reply = await self._port.perform(fetch_of(event))
+        return fetched(event, reply)
+
+    async def _apply(self, booking_id: str, fact: Observed) -> EventOutcome:
         decision = await self.run(booking_id, fact)
-        if isinstance(decision.reply, Unplaced):
+        if isinstance(decision.reply, Unplaced) and isinstance(fact, IntentObserved):
             elsewhere = await self._repository.find(fact.view.id)
             placed = IntentObserved(fact.view, fact.event_id, fact.event_type, placed=True)
             decision = await self.run(elsewhere or booking_id, placed)
@@ -183,7 +208,7 @@ class AsyncRunner:
 
     # ---- the loop ----
 
-    async def run(self, booking_id: str, asked: Asker | IntentObserved, at: datetime | None = None) -> Decision:
+    async def run(self, booking_id: str, asked: Asker | Observed, at: datetime | None = None) -> Decision:
         """Load, decide, commit, act, and feed the reply back, until there is a reply for who asked.
 
         A decision without a reply means that there is no such booking.
@@ -216,7 +241,7 @@ class AsyncRunner:
             known = snapshot if change is not None else None
             if isinstance(act, Pending):
                 fact = await self._deliver(act.announcement)
-            elif not isinstance(asked, IntentObserved):
+            elif not isinstance(asked, OBSERVED):
                 fact = Answer(act, await self._port.perform(act), snapshot.ledger.version, asked)
         return Decision(None, reply=Busy("other writers kept winning"))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self, cast
 
 from airport_payments.core.errors import ConfigurationError
-from airport_payments.core.model import Policy
+from airport_payments.core.model import Policy, Surplus
 from airport_payments.core.secret import Secret
 
 DEFAULT_NAMESPACE: Final = "airport"
@@ -36,6 +36,11 @@ class StripeSettings:
         timeout_s: for each of connecting, sending and waiting for an answer, in seconds.
         max_tries: how often one call is sent before the request gives up; the saved command is sent again later.
         tolerance_s: how old, and how far ahead of our clock, a webhook's signature may be, in seconds.
+        surplus: what becomes of money that confirms nothing: a second or late payment, a wrong amount. `review` holds it
+            until a person calls `resolve`; `refund` gives it back at once.
+        refund_cancels_booking: whether a booking whose money all went back is cancelled.
+        manual_capture: whether money is only authorised first, and collected by `capture`.
+        confirm_at_authorization: whether the authorisation already confirms the booking.
 
     Raises:
         ConfigurationError: a value is missing or of the wrong kind. The message names the setting, never its value.
@@ -49,6 +54,10 @@ class StripeSettings:
     timeout_s: float = 8.0
     max_tries: int = 3
     tolerance_s: int = 300
+    surplus: Surplus | str = Surplus.REVIEW
+    refund_cancels_booking: bool = True
+    manual_capture: bool = False
+    confirm_at_authorization: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "webhook_secrets", tuple(_secret(s) for s in _several(self.webhook_secrets)))
@@ -63,6 +72,14 @@ class StripeSettings:
             raise ConfigurationError("max_tries: 1 to 10")
         if not _between(1, self.tolerance_s, 3600):
             raise ConfigurationError("tolerance_s: 1 to 3600 seconds; Stripe advises 300")
+        if self.surplus not in set(Surplus):
+            raise ConfigurationError("surplus: review or refund")
+        object.__setattr__(self, "surplus", Surplus(self.surplus))
+        for name in ("refund_cancels_booking", "manual_capture", "confirm_at_authorization"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"{name}: True or False")
+        if self.confirm_at_authorization and not self.manual_capture:
+            raise ConfigurationError("confirm_at_authorization: only with manual_capture=True")
 
     @property
     def key(self) -> Secret:
@@ -82,7 +99,14 @@ class StripeSettings:
     @property
     def policy(self) -> Policy:
         """What the rules need to know of these settings."""
-        return Policy(self.namespace, self.livemode)
+        return Policy(
+            self.namespace,
+            self.livemode,
+            surplus=Surplus(self.surplus),
+            refund_cancels_booking=self.refund_cancels_booking,
+            manual_capture=self.manual_capture,
+            confirm_at_authorization=self.confirm_at_authorization,
+        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:

@@ -19,7 +19,7 @@ import httpx
 import jwt
 import pytest
 
-from airport_payments import AsyncPaymentGateway, Booking, BookingStatus, Money, PaymentGateway, gateway, gateway_async
+from airport_payments import AsyncPaymentGateway, Booking, BookingStatus, Money, PaymentGateway, runner, runner_async
 from airport_payments.stripe_api import results
 from airport_payments.testing import FakeStripe
 from airport_payments.testing.fake_stripe import sign
@@ -211,8 +211,8 @@ class Shop:
 
 def never_saves(shop: Shop, patch: pytest.MonkeyPatch) -> None:
     """Let other writers win every race."""
-    patch.setattr(gateway, "MAX_ROUNDS", 3)
-    patch.setattr(gateway_async, "MAX_ROUNDS", 3)
+    patch.setattr(runner, "MAX_ROUNDS", 3)
+    patch.setattr(runner_async, "MAX_ROUNDS", 3)
 
     async def lost_async(change):
         return False

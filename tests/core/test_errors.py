@@ -14,6 +14,7 @@ SPECIAL = {
     "MethodNotAllowed": ("POST",),
     "InvalidRequest": (FieldError("amount", "must be a number"),),
     "InvalidSignature": ("why",),
+    "RefundTooLarge": (100, "usd"),
     "CardDeclined": ("card_declined", "generic_decline", "Your card was declined."),
 }
 # The contract's table: code and status.
@@ -21,7 +22,7 @@ CONTRACT = {
     "invalid_request": 400, "invalid_signature": 400, "unauthorized": 401, "amount_too_small": 400, "amount_too_large": 400,
     "card_declined": 402, "booking_not_found": 404, "booking_already_paid": 409, "booking_not_payable": 409, "payment_in_review": 409,
     "amount_mismatch": 409, "currency_mismatch": 409, "payment_intent_mismatch": 409, "payload_too_large": 413,
-    "idempotency_key_reused": 422, "stripe_unavailable": 503, "storage_unavailable": 503, "busy": 503, "misconfigured": 500, "internal_error": 500,
+    "idempotency_key_reused": 422, "nothing_to_refund": 409, "refund_too_large": 409, "payment_disputed": 409, "stripe_unavailable": 503, "storage_unavailable": 503, "busy": 503, "misconfigured": 500, "internal_error": 500,
 }  # fmt: skip
 
 

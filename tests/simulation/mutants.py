@@ -10,7 +10,7 @@ from tests.simulation.mutant import Patches, mutant
 from airport_payments import gateway, gateway_async, runner, runner_async
 from airport_payments.core import decide as decide_package
 from airport_payments.core.commands import CancelIntent
-from airport_payments.core.decide import answers, intents, requests
+from airport_payments.core.decide import answers, intents, look, operations, refunds, requests, settle, table
 from airport_payments.core.decide.draft import Draft
 from airport_payments.core.facts import Answer, Delivered, IntentObserved, IntentSeen, Refused
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
@@ -48,9 +48,9 @@ def a_key_is_sent_after_23_hours() -> Patches:
     """Rule 9: Stripe forgets after 24."""
 
     def spent(effect: Any, now: Any) -> bool:
-        return effect.server_errors >= requests.SERVER_ERRORS_BEFORE_LOOKING
+        return effect.server_errors >= table.SERVER_ERRORS_BEFORE_LOOKING
 
-    return [(requests, "spent", spent), (answers, "spent", spent)]
+    return [(part, "spent", spent) for part in (look, answers, refunds)]
 
 
 @mutant(near=772)
@@ -58,21 +58,21 @@ def a_stored_500_is_repeated_for_ever() -> Patches:
     """Rule 9: after a few tries the object is looked for."""
 
     def spent(effect: Any, now: Any) -> bool:
-        return now >= effect.first_sent_at + requests.KEY_LIFETIME
+        return now >= effect.first_sent_at + table.KEY_LIFETIME
 
-    return [(requests, "spent", spent), (answers, "spent", spent)]
+    return [(part, "spent", spent) for part in (look, answers, refunds)]
 
 
 @mutant()
 def a_saved_command_gets_a_new_key() -> Patches:
     """Rule 9: a saved command is resent exactly as saved."""
-    real = requests.perform
+    real = look.perform
 
     def perform(draft: Draft, effect: Any) -> Any:
         command = real(draft, effect)
         return replace(command, key=f"{command.key}/{effect.tries}") if command is effect else command
 
-    return [(requests, "perform", perform)]
+    return [(part, "perform", perform) for part in (requests, operations)]
 
 
 def _objection_without(reason: ReviewReason) -> Patches:
@@ -259,7 +259,7 @@ def a_repriced_booking_keeps_its_old_intent() -> Patches:
     def wanted(draft: Draft, payment: Any) -> bool:
         return draft.booking.status is BookingStatus.PENDING and not payment.stray
 
-    return [(intents, "wanted", wanted)]
+    return [(settle, "wanted", wanted)]
 
 
 @mutant()
@@ -372,7 +372,7 @@ def a_stranger_sets_going_what_is_due() -> Patches:
     real = requests.step
 
     def step(draft: Draft, asker: Any, fresh: Any = None) -> Any:
-        intents.settle(draft)
+        settle.settle(draft)
         return real(draft, asker, fresh)
 
     return [(decide_package, "step", step), (answers, "step", step)]

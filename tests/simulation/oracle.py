@@ -8,7 +8,13 @@ from tests.simulation.delivery import Sent
 from tests.simulation.plan import HOUR, MINUTE
 from tests.simulation.sched import Violation
 
-from airport_payments.core.announcements import Announcement, BookingConfirmed, PaymentFailed, PaymentNeedsReview
+from airport_payments.core.announcements import (
+    Announcement,
+    BookingCancelled,
+    BookingConfirmed,
+    PaymentFailed,
+    PaymentNeedsReview,
+)
 from airport_payments.core.commands import CancelIntent, Command, CreateIntent
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import BookingNotFound, InternalError, PaymentIntentMismatch, TryAgain
@@ -158,7 +164,7 @@ class Oracle:
         price = Money(truth.received, truth.currency)
         true = {
             ReviewReason.SURPLUS: others or row.status is BookingStatus.CONFIRMED,
-            ReviewReason.LATE: row.status is BookingStatus.CANCELLED,
+            ReviewReason.LATE: row.status is BookingStatus.CANCELLED or change.read.ledger.cancelling is not None,
             ReviewReason.PRICE_CHANGED: row.price != price,
             ReviewReason.AMOUNT_MISMATCH: now.amount != price,
             ReviewReason.UNKNOWN_ATTEMPT: now.stray and key in self.abandoned,
@@ -168,6 +174,11 @@ class Oracle:
 
     def _booking_confirmed(self, shop: "Shop", row: Booking, change: Change, key: Key) -> None:
         """S1 and S2: rule 6 holds in Stripe's books at this very moment."""
+        if change.booking_status is BookingStatus.CANCELLED:
+            over = row.hold_until is not None and row.hold_until <= change.history[-1].at
+            over = over or change.read.ledger.cancelling is not None  # decided before, by another clock
+            self.check(row.status is BookingStatus.PENDING and over, "S2", "cancelled, and its hold is not over")
+            return
         self.check(change.booking_status is BookingStatus.CONFIRMED, "S1", f"set to {change.booking_status}")
         self.check(key not in self.confirmed_at, "S1", f"{key} is confirmed a second time")
         self.check(row.status is BookingStatus.PENDING, "S2", f"confirmed while {row.status}")
@@ -185,6 +196,8 @@ class Oracle:
 
     def _announced(self, ns: str, told: Announcement, payment: Payment | None) -> None:
         """S7: each effect once, and each of them true."""
+        if isinstance(told, BookingCancelled):
+            return
         truth = self.truth(told.payment_intent_id)
         assert truth is not None
         name = (ns, type(told).__name__, truth.id)

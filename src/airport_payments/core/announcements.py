@@ -53,10 +53,87 @@ class PaymentNeedsReview(Announcement):
     currency: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingCancelled(Announcement):
+    """The booking was cancelled by this library. `reason`: `asked`, `expired` (its hold is over) or `refunded`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRefunded(Announcement):
+    """A refund of `amount_minor` succeeded, whoever made it. `refund_id` is Stripe's."""
+
+    refund_id: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundFailed(Announcement):
+    """A refund of `amount_minor` failed or was canceled, maybe after it had succeeded: the money is still here.
+
+    The customer has to be given it in another way, or the refund tried again. `refund_id` is None for one that Stripe
+    refused to make.
+    """
+
+    refund_id: str | None
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDisputed(Announcement):
+    """The customer's bank disputes the payment, or asks about it (a status with `warning_`).
+
+    Args:
+        due_by: until when evidence is taken, aware UTC; None where none is.
+    """
+
+    dispute_id: str
+    status: str
+    reason: str
+    amount_minor: int
+    currency: str
+    due_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeClosed(Announcement):
+    """A dispute is decided. `status`: `won`, `lost`, `warning_closed` or `prevented`."""
+
+    dispute_id: str
+    status: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentAuthorized(Announcement):
+    """The money is held on the card: collect it with `capture`, within seven days for most cards."""
+
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationLost(Announcement):
+    """The money was held on the card, confirmed the booking, and is not any more: it expired or was released at Stripe."""
+
+    amount: Money
+
+
 KINDS: Final[dict[str, type[Announcement]]] = {
     "booking_confirmed": BookingConfirmed,
+    "booking_cancelled": BookingCancelled,
     "payment_failed": PaymentFailed,
     "payment_needs_review": PaymentNeedsReview,
+    "payment_refunded": PaymentRefunded,
+    "refund_failed": RefundFailed,
+    "payment_disputed": PaymentDisputed,
+    "dispute_closed": DisputeClosed,
+    "payment_authorized": PaymentAuthorized,
+    "authorization_lost": AuthorizationLost,
 }
 NAMES: Final[dict[type[Announcement], str]] = {kind: name for name, kind in KINDS.items()}
 

@@ -31,6 +31,12 @@ class CreateIntent:
     due_at: datetime
     tries: int = 0
     server_errors: int = 0
+    manual_capture: bool = False
+
+    @property
+    def target(self) -> str:
+        """What it is about: of one target there is one command at a time."""
+        return self.attempt_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,53 @@ class CancelIntent:
     due_at: datetime
     tries: int = 0
     server_errors: int = 0
+
+    @property
+    def target(self) -> str:
+        """What it is about."""
+        return self.attempt_id
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureIntent:
+    """Collect an authorised amount, or a part of it; the rest is released. Fields as in `CreateIntent`."""
+
+    attempt_id: str
+    intent_id: str
+    amount_minor: int
+    key: str
+    first_sent_at: datetime
+    due_at: datetime
+    tries: int = 0
+    server_errors: int = 0
+
+    @property
+    def target(self) -> str:
+        """What it is about."""
+        return self.attempt_id
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRefund:
+    """Give money of one PaymentIntent back. `ref` is our own name of the refund; other fields as in `CreateIntent`."""
+
+    attempt_id: str
+    ref: str
+    booking_id: str
+    namespace: str
+    intent_id: str
+    amount_minor: int
+    reason: str | None
+    key: str
+    first_sent_at: datetime
+    due_at: datetime
+    tries: int = 0
+    server_errors: int = 0
+
+    @property
+    def target(self) -> str:
+        """What it is about."""
+        return self.ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +120,31 @@ class FindIntent:
     since: datetime
 
 
-Effect: TypeAlias = CreateIntent | CancelIntent
-Look: TypeAlias = RetrieveIntent | FindIntent
+@dataclass(frozen=True, slots=True)
+class ListRefunds:
+    """Ask for all refunds of a PaymentIntent."""
+
+    attempt_id: str
+    intent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveRefund:
+    """Ask for the present state of a refund."""
+
+    refund_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveDispute:
+    """Ask for the present state of a dispute."""
+
+    dispute_id: str
+
+
+IntentEffect: TypeAlias = CreateIntent | CancelIntent | CaptureIntent
+Effect: TypeAlias = IntentEffect | CreateRefund
+Look: TypeAlias = RetrieveIntent | FindIntent | ListRefunds
+# What decisions command, and what is fetched to understand an event, before any decision.
 Command: TypeAlias = Effect | Look
+Fetch: TypeAlias = RetrieveIntent | RetrieveRefund | RetrieveDispute

@@ -18,7 +18,16 @@
     │   │   ├── PaymentInReview             payment_in_review
     │   │   ├── AmountMismatch              amount_mismatch
     │   │   ├── CurrencyMismatch            currency_mismatch
-    │   │   └── PaymentIntentMismatch       payment_intent_mismatch
+    │   │   ├── PaymentIntentMismatch       payment_intent_mismatch
+    │   │   ├── NothingToRefund             nothing_to_refund
+    │   │   ├── RefundTooLarge              refund_too_large
+    │   │   ├── RefundRefused               refund_refused
+    │   │   ├── DisputedPayment             payment_disputed
+    │   │   ├── NotInReview                 not_in_review
+    │   │   ├── NothingToCapture            nothing_to_capture
+    │   │   ├── CaptureTooLarge             capture_too_large
+    │   │   ├── CaptureRefused              capture_refused
+    │   │   └── AlreadyCaptured             already_captured
     │   ├── PayloadTooLarge             413 payload_too_large
     │   └── IdempotencyKeyReused        422 idempotency_key_reused
     ├── TryAgain                        503, with retry_after_s; nothing is lost, the same call may be made again
@@ -207,6 +216,75 @@ class PaymentIntentMismatch(Conflict):
 
     code = "payment_intent_mismatch"
     public_message = "This payment does not belong to this booking."
+
+
+class NothingToRefund(Conflict):
+    """Nothing was collected, or all of it was given back."""
+
+    code = "nothing_to_refund"
+    public_message = "There is nothing to give back."
+
+
+class RefundTooLarge(Conflict):
+    """More than is left of the payment. `rest_minor` is what is left, in minor units of `currency`."""
+
+    code = "refund_too_large"
+    public_message = "The refund is more than is left of the payment."
+
+    def __init__(self, rest_minor: int, currency: str) -> None:
+        """Take what is left."""
+        super().__init__(f"{rest_minor} {currency} (minor units) are left of the payment")
+        self.rest_minor = rest_minor
+        self.currency = currency
+
+
+class RefundRefused(Conflict):
+    """Stripe refuses the refund; the detail says why."""
+
+    code = "refund_refused"
+    public_message = "The payment cannot be refunded."
+
+
+class DisputedPayment(Conflict):
+    """The customer's bank has taken the matter up: the money cannot be refunded as well. Answer the dispute instead."""
+
+    code = "payment_disputed"
+    public_message = "The payment is disputed."
+
+
+class NotInReview(Conflict):
+    """The payment does not wait for a decision, or was decided about otherwise."""
+
+    code = "not_in_review"
+    public_message = "The payment is not in review."
+
+
+class NothingToCapture(Conflict):
+    """No money is authorised for this booking: it is not yet, not any more, or it was collected at once."""
+
+    code = "nothing_to_capture"
+    public_message = "There is no authorised payment."
+
+
+class CaptureTooLarge(Conflict):
+    """More than was authorised."""
+
+    code = "capture_too_large"
+    public_message = "The amount is more than was authorised."
+
+
+class CaptureRefused(Conflict):
+    """Stripe refuses the capture; the detail says why."""
+
+    code = "capture_refused"
+    public_message = "The authorised payment cannot be collected."
+
+
+class AlreadyCaptured(Conflict):
+    """Another amount was collected, or is being collected: an authorisation is captured once."""
+
+    code = "already_captured"
+    public_message = "The payment was already collected."
 
 
 class PayloadTooLarge(RequestRefused):

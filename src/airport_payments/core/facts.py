@@ -1,12 +1,15 @@
 """What happened. Frozen, typed, without behaviour."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
 from airport_payments.core.commands import Command
-from airport_payments.core.model import Failure, IntentStatus, RequestKey
+from airport_payments.core.dispute import DisputeStatus
+from airport_payments.core.model import CancelReason, Failure, IntentStatus, RequestKey
 from airport_payments.core.money import Money
+from airport_payments.core.refund import RefundReason, RefundState
 from airport_payments.core.secret import Secret
 
 
@@ -34,6 +37,38 @@ class IntentView:
     client_secret: Secret | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """What Stripe says of one refund, in our words.
+
+    Args:
+        intent_id: the PaymentIntent whose money it gives back.
+        namespace, ref: our marks in its metadata, None where they are missing.
+        failure: why it failed, None when it did not.
+    """
+
+    id: str
+    intent_id: str | None
+    amount: Money
+    state: RefundState
+    namespace: str | None = None
+    ref: str | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeView:
+    """What Stripe says of one dispute, in our words. Fields as in `Dispute`."""
+
+    id: str
+    intent_id: str | None
+    amount: Money
+    status: DisputeStatus
+    reason: str
+    due_by: datetime | None = None
+    refundable: bool = False
+
+
 # ---- from the team -----------------------------------------------------------------------------------------------------
 
 
@@ -58,6 +93,57 @@ class ConfirmRequested:
 @dataclass(frozen=True, slots=True)
 class BookingChanged:
     """The team changed its booking: cancelled it, or gave it another price."""
+
+
+class Resolution(StrEnum):
+    """What a person decides about money in review."""
+
+    CONFIRM = "confirm"  # it pays the booking after all
+    REFUND = "refund"  # it goes back
+    KEEP = "keep"  # it stays, and confirms nothing
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequested:
+    """Somebody wants to give money back.
+
+    Args:
+        payment_id: which payment, by PaymentIntent or attempt. None: the one that has money of this booking.
+        amount: how much. None: all that is left.
+        request: hashes of the caller's request id and of what it asked for, so that a repetition is known as one.
+        owner: who asks, None for the team itself.
+    """
+
+    payment_id: str | None
+    amount: Money | None
+    reason: RefundReason
+    request: tuple[str, str]
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """The booking is to be cancelled. `owner`: who asks, None for the team itself."""
+
+    reason: CancelReason
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveRequested:
+    """A person decided about money in review. `by` says who, for the history."""
+
+    payment_id: str
+    resolution: Resolution
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRequested:
+    """An authorised amount is to be collected. `amount` None: all of it."""
+
+    payment_id: str | None
+    amount: Money | None
 
 
 # ---- from the clock and from the handlers ------------------------------------------------------------------------------
@@ -104,6 +190,56 @@ class IntentSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundObserved:
+    """An event showed a refund."""
+
+    view: RefundView
+    event_id: str
+    event_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundsHinted:
+    """An event said that `refunded_minor` of a PaymentIntent's charge went back, not by which refunds."""
+
+    intent_id: str
+    refunded_minor: int
+    event_id: str
+    event_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeObserved:
+    """An event showed a dispute."""
+
+    view: DisputeView
+    event_id: str
+    event_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSeen:
+    """Stripe answered with a refund. `replayed`: with an answer that it had stored."""
+
+    view: RefundView
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeSeen:
+    """Stripe answered with a dispute."""
+
+    view: DisputeView
+
+
+@dataclass(frozen=True, slots=True)
+class RefundsSeen:
+    """Stripe answered with all refunds of a PaymentIntent."""
+
+    views: tuple[RefundView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NothingFound:
     """The whole window was searched, and no PaymentIntent carries this attempt's mark."""
 
@@ -118,6 +254,8 @@ class RefusalKind(StrEnum):
     UNEXPECTED_STATE = "unexpected_state"
     MISSING = "missing"
     CREDENTIALS = "credentials"
+    ALREADY_REFUNDED = "already_refunded"
+    DISPUTED = "disputed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +291,18 @@ class Unanswered:
     sent: bool = True
 
 
-Asker: TypeAlias = PaymentRequested | ConfirmRequested | BookingChanged | TimePassed
-PortReply: TypeAlias = IntentSeen | NothingFound | Refused | Unanswered
+Asker: TypeAlias = (
+    PaymentRequested
+    | ConfirmRequested
+    | RefundRequested
+    | CancelRequested
+    | ResolveRequested
+    | CaptureRequested
+    | BookingChanged
+    | TimePassed
+)
+Observed: TypeAlias = IntentObserved | RefundObserved | RefundsHinted | DisputeObserved
+PortReply: TypeAlias = IntentSeen | RefundSeen | RefundsSeen | DisputeSeen | NothingFound | Refused | Unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +315,4 @@ class Answer:
     asker: Asker
 
 
-Fact: TypeAlias = Asker | Delivered | DeliveryFailed | IntentObserved | Answer
+Fact: TypeAlias = Asker | Delivered | DeliveryFailed | Observed | Answer

@@ -8,6 +8,7 @@ from airport_payments.core.errors import FieldError, InvalidRequest
 BOOKING_ID: Final = re.compile(r"[A-Za-z0-9._~:@-]{1,128}", re.ASCII)
 # A bare "pi_" would turn a retrieval into another call; Stripe's ids are far shorter than this bound.
 PAYMENT_INTENT_ID: Final = re.compile(r"pi_[A-Za-z0-9_]{8,252}", re.ASCII)
+_BY: Final = re.compile(r"[A-Za-z0-9._~:@ -]{1,128}", re.ASCII)
 _OWNER: Final = re.compile(r".+", re.DOTALL)
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
@@ -31,6 +32,29 @@ def check_idempotency_key(key: str) -> str:
     if not _fits(IDEMPOTENCY_KEY, key):
         raise InvalidRequest(FieldError("Idempotency-Key", "1 to 255 visible ASCII characters"))
     return key
+
+
+def check_payment_id(payment_id: str) -> str:
+    """Return the id. Raises `InvalidRequest` unless it is 1 to 255 visible ASCII characters: a PaymentIntent's or ours."""
+    if not _fits(IDEMPOTENCY_KEY, payment_id):
+        raise InvalidRequest(FieldError("payment_id", "the id of a PaymentIntent, pi_…"))
+    return payment_id
+
+
+def check_request_id(request_id: str) -> str:
+    """Return the id. Raises `InvalidRequest` unless it is 1 to 255 visible ASCII characters."""
+    if not _fits(IDEMPOTENCY_KEY, request_id):
+        raise InvalidRequest(
+            FieldError("request_id", "1 to 255 visible ASCII characters, one for each refund you mean")
+        )
+    return request_id
+
+
+def check_by(by: str) -> str:
+    """Return who decided. Raises `InvalidRequest` unless it is 1 to 128 characters of an id."""
+    if not _fits(_BY, by):
+        raise InvalidRequest(FieldError("by", "who decides: 1 to 128 letters, digits, blanks or . _ ~ : @ -"))
+    return by
 
 
 def check_owner(owner: str) -> str:

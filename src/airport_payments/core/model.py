@@ -6,7 +6,9 @@ from enum import StrEnum
 
 from airport_payments.core.announcements import Pending
 from airport_payments.core.commands import Effect
+from airport_payments.core.dispute import Dispute, DisputeStatus
 from airport_payments.core.money import Money
+from airport_payments.core.refund import Refund
 
 
 class BookingStatus(StrEnum):
@@ -46,6 +48,8 @@ class Place(StrEnum):
     NONE = "none"  # nothing was collected
     ATTACHED = "attached"  # it confirmed the booking
     REVIEW = "review"  # it confirms nothing; a person has to decide
+    REFUNDED = "refunded"  # it goes back, or went back, whole
+    KEPT = "kept"  # a person decided that it stays, and confirms nothing
 
 
 class ReviewReason(StrEnum):
@@ -56,6 +60,22 @@ class ReviewReason(StrEnum):
     AMOUNT_MISMATCH = "amount_mismatch"  # not what was asked
     PRICE_CHANGED = "price_changed"  # what was asked, but no longer the price
     UNKNOWN_ATTEMPT = "unknown_attempt"  # carries our mark, but this database never asked for it
+    REFUND_FAILED = "refund_failed"  # it was to go back, and did not
+
+
+class CancelReason(StrEnum):
+    """Why a booking is cancelled."""
+
+    ASKED = "asked"  # somebody called `cancel`
+    EXPIRED = "expired"  # its hold is over
+    REFUNDED = "refunded"  # all of its money went back
+
+
+class Surplus(StrEnum):
+    """What becomes of money that confirms nothing (rule 7)."""
+
+    REVIEW = "review"  # it is held until a person decides
+    REFUND = "refund"  # it is given back at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +122,14 @@ class Payment:
         look_at: when to ask Stripe again without being told to, None for not.
         looks: how often that was done.
         closes: how often a cancellation was asked for: the ordinal in the next one's idempotency key.
+        refunds: oldest first.
+        refund_orders: how many refunds were commanded: the ordinal in the next one's idempotency key.
+        refunds_at: when to list its refunds at Stripe, None for not.
+        refund_looks: how often that was done.
+        disputes: oldest first.
+        capture_minor: how much of an authorised amount we were told to collect, None before that.
+        captures: how often a capture was commanded: the ordinal in the next one's idempotency key.
+        received_currency: of what was collected, where that is not the currency that was asked for.
     """
 
     attempt_id: str
@@ -120,6 +148,32 @@ class Payment:
     look_at: datetime | None = None
     looks: int = 0
     closes: int = 0
+    refunds: tuple[Refund, ...] = ()
+    refund_orders: int = 0
+    refunds_at: datetime | None = None
+    refund_looks: int = 0
+    disputes: tuple[Dispute, ...] = ()
+    capture_minor: int | None = None
+    captures: int = 0
+    received_currency: str | None = None
+
+    @property
+    def currency(self) -> str:
+        """The currency of what was collected, and so of its refunds."""
+        return self.received_currency or self.amount.currency
+
+    @property
+    def rest_minor(self) -> int:
+        """What was collected and is neither given back nor asked to be."""
+        if not self.refunds:
+            return self.received_minor
+        return self.received_minor - sum([r.amount_minor for r in self.refunds if r.standing])
+
+    @property
+    def disputed(self) -> Dispute | None:
+        """The dispute that is not decided yet, or was lost."""
+        lost = DisputeStatus.LOST
+        return next((d for d in self.disputes if d.open or d.status is lost), None)
 
     @property
     def payable(self) -> bool:
@@ -148,6 +202,7 @@ class Ledger:
         announcements: not yet delivered, in order.
         announced: how many announcements this booking ever had; the next one's number is one more.
         request_keys: the last few Idempotency-Keys of our own endpoint.
+        cancelling: why the booking is to be cancelled as soon as nothing of it can be paid any more, None if it is not.
     """
 
     version: int = 0
@@ -156,6 +211,7 @@ class Ledger:
     announcements: tuple[Pending, ...] = ()
     announced: int = 0
     request_keys: tuple[RequestKey, ...] = ()
+    cancelling: CancelReason | None = None
 
     def payment_of_intent(self, intent_id: str) -> Payment | None:
         """Return the payment with this PaymentIntent id, if there is one."""
@@ -217,11 +273,21 @@ class Policy:
         namespace: marks our objects at Stripe; several systems may share one account.
         livemode: whether our key is a live one.
         account: the connected account that we act for, None for our own.
+        context: the organisation's context that we act in, None for none.
+        surplus: what becomes of money that confirms nothing.
+        refund_cancels_booking: whether a booking whose money all went back is cancelled.
+        manual_capture: whether money is authorised first and collected by `capture`.
+        confirm_at_authorization: whether the authorisation already confirms the booking.
     """
 
     namespace: str
     livemode: bool
     account: str | None = None
+    context: str | None = None
+    surplus: Surplus = Surplus.REVIEW
+    refund_cancels_booking: bool = True
+    manual_capture: bool = False
+    confirm_at_authorization: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from airport_payments.core.model import (
     Snapshot,
 )
 from airport_payments.core.money import Money
+from airport_payments.core.refund import RefundState
 from airport_payments.core.secret import Secret
 
 
@@ -46,15 +47,25 @@ def report(snapshot: Snapshot) -> PaymentReport:
     status = PaymentStatus.PENDING
     if shown is None:
         pass
-    elif shown.place is Place.ATTACHED:
-        status = PaymentStatus.COMPLETED
-    elif shown.place is Place.REVIEW:
-        status = PaymentStatus.REVIEW
+    elif shown.state is PaymentState.SUCCEEDED:
+        status = _collected(shown)
     elif shown.state is PaymentState.CANCELED:
         status = PaymentStatus.CANCELED
     elif shown.failure is not None and shown.stripe_status is IntentStatus.REQUIRES_PAYMENT_METHOD:
         status = PaymentStatus.FAILED
     return PaymentReport(status, snapshot.booking.status, shown.stripe_status if shown else None)
+
+
+def _collected(payment: Payment) -> PaymentStatus:
+    """Return how collected money stands. What a person has to decide on comes first, then what its bank says."""
+    if payment.place is Place.REVIEW:
+        return PaymentStatus.REVIEW
+    if payment.disputed is not None:
+        return PaymentStatus.DISPUTED
+    made = sum(r.amount_minor for r in payment.refunds if r.made)
+    if payment.place is Place.REFUNDED or (made and made >= payment.received_minor):
+        return PaymentStatus.REFUNDED
+    return PaymentStatus.PARTIALLY_REFUNDED if made else PaymentStatus.COMPLETED
 
 
 def _shown(payments: tuple[Payment, ...]) -> Payment | None:
@@ -64,7 +75,10 @@ def _shown(payments: tuple[Payment, ...]) -> Payment | None:
             if payment.place is place:
                 return payment
     own = [p for p in payments if not p.stray and p.intent_id is not None]
-    return next((p for p in own if p.payable), own[-1] if own else None)
+    live = next((p for p in own if p.payable), None)
+    if live is None:
+        live = next((p for p in reversed(payments) if p.state is PaymentState.SUCCEEDED), None)
+    return live or (own[-1] if own else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +130,61 @@ class TickReport:
     bookings: int
     problems: int
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefundReport:
+    """How a refund stands.
+
+    Args:
+        ref: our own name of it; also in its metadata at Stripe.
+        refund_id: Stripe's id, None until Stripe answered.
+        payment_intent_id: whose money goes back.
+        amount: how much.
+        state: `pending` and `requires_action` are on their way; `failed` and `canceled` did not reach the customer.
+        rest: what is left of the payment after it.
+        booking_status: the booking's, which a full refund may have cancelled.
+    """
+
+    ref: str
+    refund_id: str | None
+    payment_intent_id: str
+    amount: Money
+    state: RefundState
+    rest: Money
+    booking_status: BookingStatus
+
+
+class CancelOutcome(StrEnum):
+    """How a cancellation ended."""
+
+    CANCELLED = "cancelled"  # nobody can pay it any more, and no money of it is here
+    PAID = "paid"  # the payment came first: its money is held for review, or goes back, by the settings
+    PROCESSING = "processing"  # the payment is being processed: it is cancelled, or answered, as soon as that ends
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """How a cancellation ended, and the booking as it is now."""
+
+    outcome: CancelOutcome
+    booking: Booking
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDecision:
+    """A payment after somebody decided about it.
+
+    Args:
+        payment_intent_id: Stripe's id.
+        state: how far the payment has come.
+        place: what became of its money.
+        received: what was collected of it so far.
+        booking: the booking as it is now.
+    """
+
+    payment_intent_id: str | None
+    state: PaymentState
+    place: Place
+    received: Money
+    booking: Booking

@@ -1,7 +1,7 @@
 """Repositories in memory: for tests, and to try things out. What they hold is lost with the process."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -102,6 +102,9 @@ class _Tables:
                 booking = self._bookings.get(booking_id)
                 if booking is not None and any(_unwanted(row, booking) for row in rows.values()):
                     due.add(booking_id)
+            for booking_id, booking in self._bookings.items():
+                if _expired(booking, before) and not _closing(self._index.get(booking_id, {})):
+                    due.add(booking_id)
         return sorted(booking_id for booking_id in due if after is None or booking_id > after)[: max(limit, 0)]
 
     def _story(self, booking_id: str) -> Sequence[HistoryLine]:
@@ -112,6 +115,15 @@ class _Tables:
 def _unwanted(row: IndexRow, booking: Booking) -> bool:
     changed = booking.status is not BookingStatus.PENDING or booking.price != row.amount
     return row.state is IndexState.PAYABLE and changed
+
+
+def _expired(booking: Booking, now: datetime) -> bool:
+    hold = booking.hold_until
+    return booking.status is BookingStatus.PENDING and hold is not None and hold <= now
+
+
+def _closing(rows: Mapping[str, IndexRow]) -> bool:
+    return any(row.state is IndexState.CLOSING for row in rows.values())
 
 
 class MemoryBookingRepository(_Tables):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from airport_payments.core.decide.route import EventHead
 from airport_payments.core.errors import InvalidSignature
-from airport_payments.core.facts import IntentView
+from airport_payments.core.facts import DisputeObserved, IntentView, RefundObserved, RefundsHinted
 from airport_payments.core.secret import Secret
 from airport_payments.stripe_api.marks import META_BOOKING, META_NAMESPACE
 from airport_payments.stripe_api.signature import MAX_BODY_BYTES, verify
@@ -104,6 +104,17 @@ class Event:
             return None
         try:
             return intent_view(self._object)
+        except Unreadable:
+            return None
+
+    @property
+    def aftermath(self) -> RefundObserved | RefundsHinted | DisputeObserved | None:
+        """What it says of a refund, a dispute or a refunded charge; None if it has fields that cannot be read."""
+        from airport_payments.stripe_api.wire import Unreadable  # noqa: PLC0415 - loads pydantic
+        from airport_payments.stripe_api.wire_money import aftermath_of  # noqa: PLC0415
+
+        try:
+            return aftermath_of(self._object, self.id, self.type)
         except Unreadable:
             return None
 

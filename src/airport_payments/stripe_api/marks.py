@@ -5,3 +5,4 @@ from typing import Final
 META_NAMESPACE: Final = "airport_namespace"
 META_BOOKING: Final = "airport_booking"
 META_ATTEMPT: Final = "airport_attempt"
+META_REFUND: Final = "airport_refund"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airport_payments.core.commands import Command
+from airport_payments.core.commands import Command, Fetch
 from airport_payments.core.facts import PortReply
 from airport_payments.settings import StripeSettings
 from airport_payments.stripe_api.circuit import Circuit
@@ -51,7 +51,7 @@ class StripePort:
         self._owned: httpx.Client | None = None
         self._stripe: stripe.StripeClient | None = None
 
-    def perform(self, command: Command) -> PortReply:
+    def perform(self, command: Command | Fetch) -> PortReply:
         """Perform a command and return Stripe's reply. Whatever the network does is a reply too: `Unanswered`."""
         from airport_payments.stripe_api.talk import talk  # noqa: PLC0415 - loads pydantic, which importing must not
 

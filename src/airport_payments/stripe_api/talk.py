@@ -4,8 +4,32 @@ from collections.abc import Generator
 from datetime import timedelta
 from typing import Final, TypeAlias
 
-from airport_payments.core.commands import CancelIntent, Command, CreateIntent, FindIntent, RetrieveIntent
-from airport_payments.core.facts import IntentSeen, NothingFound, PortReply, RefusalKind, Refused, Unanswered
+from airport_payments.core.commands import (
+    CancelIntent,
+    CaptureIntent,
+    Command,
+    CreateIntent,
+    CreateRefund,
+    Fetch,
+    FindIntent,
+    IntentEffect,
+    ListRefunds,
+    RetrieveDispute,
+    RetrieveIntent,
+    RetrieveRefund,
+)
+from airport_payments.core.facts import (
+    DisputeSeen,
+    IntentSeen,
+    NothingFound,
+    PortReply,
+    RefundSeen,
+    RefundsSeen,
+    RefundView,
+    RefusalKind,
+    Refused,
+    Unanswered,
+)
 from airport_payments.core.model import Failure
 from airport_payments.stripe_api.marks import META_ATTEMPT, META_NAMESPACE
 from airport_payments.stripe_api.results import ApiRequest, ApiResult
@@ -13,13 +37,16 @@ from airport_payments.stripe_api.wire import (
     AnswerDict,
     Unreadable,
     cancel_params,
+    capture_params,
     create_params,
     failure_of,
     intent_view,
     read_embedded_intent,
     read_intent,
     read_page,
+    refund_params,
 )
+from airport_payments.stripe_api.wire_money import read_dispute, read_refund, read_refund_page
 
 # Stripe's clock and ours may differ; a search starts this much before the create was first sent.
 FIND_MARGIN: Final = timedelta(minutes=10)
@@ -28,20 +55,28 @@ FIND_SPAN: Final = timedelta(hours=24)
 # A search reads at most this many pages of 100; more is "unanswered", never "none".
 FIND_MAX_PAGES: Final = 20
 PAGE_SIZE: Final = 100
+# Refunds of one PaymentIntent: more pages than these are not read.
+REFUNDS_MAX_PAGES: Final = 5
 # What is kept of Stripe's words for the log.
 MAX_REASON: Final = 300
 
 Talk: TypeAlias = Generator[ApiRequest, ApiResult, PortReply]
 
 
-def talk(command: Command) -> Talk:
+def talk(command: Command | Fetch) -> Talk:
     """Return the talk that performs a command: it yields each call to make, is sent its result, and returns the reply."""
     if isinstance(command, FindIntent):
         return _find(command)
+    if isinstance(command, ListRefunds):
+        return _list_refunds(command)
+    if isinstance(command, (CreateRefund, RetrieveRefund)):
+        return _refund(command)
+    if isinstance(command, RetrieveDispute):
+        return _dispute(command)
     return _single(command)
 
 
-def _single(command: CreateIntent | CancelIntent | RetrieveIntent) -> Talk:
+def _single(command: IntentEffect | RetrieveIntent) -> Talk:
     result = yield _request(command)
     if not result.ok:
         return _failed(result)
@@ -53,13 +88,62 @@ def _single(command: CreateIntent | CancelIntent | RetrieveIntent) -> Talk:
     return IntentSeen(view, replayed=result.replayed)
 
 
-def _request(command: CreateIntent | CancelIntent | RetrieveIntent) -> ApiRequest:
+def _request(command: IntentEffect | RetrieveIntent) -> ApiRequest:
     if isinstance(command, CreateIntent):
         return ApiRequest("post", "/v1/payment_intents", create_params(command), command.key)
     path = f"/v1/payment_intents/{command.intent_id}"
     if isinstance(command, CancelIntent):
         return ApiRequest("post", f"{path}/cancel", cancel_params(command), command.key)
+    if isinstance(command, CaptureIntent):
+        return ApiRequest("post", f"{path}/capture", capture_params(command), command.key)
     return ApiRequest("get", path, {})
+
+
+def _refund(command: CreateRefund | RetrieveRefund) -> Talk:
+    if isinstance(command, CreateRefund):
+        request = ApiRequest("post", "/v1/refunds", refund_params(command), command.key)
+    else:
+        request = ApiRequest("get", f"/v1/refunds/{command.refund_id}", {})
+    result = yield request
+    if not result.ok:
+        return _failed(result)
+    try:
+        view = read_refund(result.document)
+    except Unreadable as error:
+        return Unanswered(f"Stripe's answer cannot be read: {error}", key_spent=True)
+    return RefundSeen(view, replayed=result.replayed)
+
+
+def _dispute(command: RetrieveDispute) -> Talk:
+    result = yield ApiRequest("get", f"/v1/disputes/{command.dispute_id}", {})
+    if not result.ok:
+        return _failed(result)
+    try:
+        return DisputeSeen(read_dispute(result.document))
+    except Unreadable as error:
+        return Unanswered(f"Stripe's answer cannot be read: {error}", key_spent=True)
+
+
+def _list_refunds(command: ListRefunds) -> Talk:
+    """Read every refund of a PaymentIntent. A list is read whole, or it says nothing: what is not in it was not made."""
+    views: list[RefundView] = []
+    after: str | None = None
+    for _ in range(REFUNDS_MAX_PAGES):
+        params: dict[str, object] = {"limit": PAGE_SIZE, "payment_intent": command.intent_id}
+        if after is not None:
+            params["starting_after"] = after
+        result = yield ApiRequest("get", "/v1/refunds", params)
+        if not result.ok:
+            return _failed(result)
+        try:
+            found, more = read_refund_page(result.document)
+        except Unreadable as error:
+            return Unanswered(f"Stripe's answer cannot be read: {error}")
+        views += found
+        if not more or not found:
+            return RefundsSeen(tuple(reversed(views)))  # Stripe's newest come first
+        after = found[-1].id
+    return Unanswered(f"more than {REFUNDS_MAX_PAGES * PAGE_SIZE} refunds")
 
 
 def _find(command: FindIntent) -> Talk:
@@ -102,6 +186,8 @@ _KINDS: Final = {
     "amount_too_large": RefusalKind.AMOUNT_TOO_LARGE,
     "payment_intent_unexpected_state": RefusalKind.UNEXPECTED_STATE,
     "resource_missing": RefusalKind.MISSING,
+    "charge_already_refunded": RefusalKind.ALREADY_REFUNDED,
+    "charge_disputed": RefusalKind.DISPUTED,
 }
 
 

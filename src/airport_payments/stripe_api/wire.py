@@ -7,7 +7,7 @@ from typing import Final, NoReturn, NotRequired, cast
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from airport_payments.core.commands import CancelIntent, CreateIntent
+from airport_payments.core.commands import CancelIntent, CaptureIntent, CreateIntent, CreateRefund
 from airport_payments.core.declines import presentable
 from airport_payments.core.errors import InvalidRequest, InvalidSignature, PaymentsError
 from airport_payments.core.facts import IntentView
@@ -15,7 +15,7 @@ from airport_payments.core.ids import PAYMENT_INTENT_ID
 from airport_payments.core.model import Failure, IntentStatus
 from airport_payments.core.money import Money
 from airport_payments.core.secret import Secret
-from airport_payments.stripe_api.marks import META_ATTEMPT, META_BOOKING, META_NAMESPACE
+from airport_payments.stripe_api.marks import META_ATTEMPT, META_BOOKING, META_NAMESPACE, META_REFUND
 
 
 class Unreadable(PaymentsError):
@@ -38,6 +38,18 @@ class ChargeRef(TypedDict, total=False):
     id: str
 
 
+class IntentRef(TypedDict, total=False):
+    """An expanded PaymentIntent, of which only the id is used."""
+
+    id: str
+
+
+class EvidenceDict(TypedDict, total=False):
+    """`evidence_details` of a dispute."""
+
+    due_by: int | None
+
+
 class ObjectDict(TypedDict, total=False):
     """An event's object, as far as it is used. All is optional here; `intent_view` says what a PaymentIntent must have.
 
@@ -54,6 +66,13 @@ class ObjectDict(TypedDict, total=False):
     metadata: dict[str, str] | None
     latest_charge: str | ChargeRef | None
     last_payment_error: ErrorDict | None
+    # of refunds, disputes and charges
+    payment_intent: str | IntentRef | None
+    amount_refunded: int | None
+    failure_reason: str | None
+    reason: str | None
+    is_charge_refundable: bool | None
+    evidence_details: EvidenceDict | None
 
 
 class AnswerDict(ObjectDict, total=False):
@@ -189,8 +208,16 @@ def read_intent(document: object) -> IntentView:
         raise Unreadable(f"an answer that is no PaymentIntent ({error.error_count()} errors)") from None
 
 
+def read_object(document: object) -> AnswerDict:
+    """Return the object that an answer holds, whatever it is. Raises `Unreadable`."""
+    try:
+        return _OBJECT.validate_python(document, strict=True)
+    except ValidationError as error:
+        raise Unreadable(f"an answer that is no object ({error.error_count()} errors)") from None
+
+
 def read_page(document: object) -> ListDict:
-    """Return one page of a list of PaymentIntents. Raises `Unreadable`."""
+    """Return one page of a list. Raises `Unreadable`."""
     try:
         return _LIST.validate_python(document, strict=True)
     except ValidationError as error:
@@ -223,7 +250,7 @@ def read_embedded_intent(value: object) -> IntentView | None:
 
 def create_params(command: CreateIntent) -> dict[str, object]:
     """Return the parameters of POST /v1/payment_intents. A saved command always gives the same ones."""
-    return {
+    params: dict[str, object] = {
         "amount": command.amount.amount_minor,
         "currency": command.amount.currency,
         "automatic_payment_methods": {"enabled": "true"},
@@ -233,8 +260,33 @@ def create_params(command: CreateIntent) -> dict[str, object]:
             META_ATTEMPT: command.attempt_id,
         },
     }
+    if command.manual_capture:
+        params["capture_method"] = "manual"
+    return params
 
 
 def cancel_params(_command: CancelIntent) -> dict[str, object]:
     """Return the parameters of POST /v1/payment_intents/{id}/cancel."""
     return {"cancellation_reason": "abandoned"}
+
+
+def capture_params(command: CaptureIntent) -> dict[str, object]:
+    """Return the parameters of POST /v1/payment_intents/{id}/capture."""
+    return {"amount_to_capture": command.amount_minor}
+
+
+def refund_params(command: CreateRefund) -> dict[str, object]:
+    """Return the parameters of POST /v1/refunds. A saved command always gives the same ones."""
+    params: dict[str, object] = {
+        "payment_intent": command.intent_id,
+        "amount": command.amount_minor,
+        "metadata": {
+            META_NAMESPACE: command.namespace,
+            META_BOOKING: command.booking_id,
+            META_ATTEMPT: command.attempt_id,
+            META_REFUND: command.ref,
+        },
+    }
+    if command.reason is not None:
+        params["reason"] = command.reason
+    return params

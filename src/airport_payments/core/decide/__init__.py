@@ -1,20 +1,32 @@
 """Every business rule: `decide` takes what is known and what happened, and says what to save, do and answer.
 
-It is pure: no I/O, no clock, no randomness. The transitions stand in `table.py`; the rules of requests, PaymentIntents and
-answers each in a module of that name; `route.py` says which events are ours.
+It is pure: no I/O, no clock, no randomness. The transitions stand in `table.py`; the rules of requests, PaymentIntents,
+refunds, disputes, operations and answers each in a module of that name; `settle.py` has what follows from how things
+stand; `route.py` says which events are ours.
 """
 
 from datetime import datetime
 
 from airport_payments.core.announcements import Pending
 from airport_payments.core.commands import Command
+from airport_payments.core.decide.aftermath import observe_aftermath
 from airport_payments.core.decide.answers import answer
 from airport_payments.core.decide.draft import Decision, Draft, Reply
 from airport_payments.core.decide.intents import observe_event
 from airport_payments.core.decide.requests import step
 from airport_payments.core.decide.table import REDELIVER_FIRST, REDELIVER_MOST, backoff
 from airport_payments.core.evolve import replace
-from airport_payments.core.facts import Answer, Delivered, DeliveryFailed, Fact, IntentObserved, TimePassed
+from airport_payments.core.facts import (
+    Answer,
+    Delivered,
+    DeliveryFailed,
+    DisputeObserved,
+    Fact,
+    IntentObserved,
+    RefundObserved,
+    RefundsHinted,
+    TimePassed,
+)
 from airport_payments.core.model import Policy, Snapshot
 
 __all__ = ["Decision", "decide"]
@@ -40,6 +52,8 @@ def decide(snapshot: Snapshot, fact: Fact, now: datetime, policy: Policy) -> Dec
         reply = observe_event(draft, fact)
     elif isinstance(fact, Answer):
         act, reply = answer(draft, fact)
+    elif isinstance(fact, (RefundObserved, RefundsHinted, DisputeObserved)):
+        reply = observe_aftermath(draft, fact)
     elif isinstance(fact, (Delivered, DeliveryFailed)):
         _delivery(draft, fact)
         act, reply = step(draft, TimePassed())

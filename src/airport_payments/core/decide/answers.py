@@ -1,9 +1,20 @@
 """What Stripe's answer to a command means: rules 1, 2 and 9."""
 
-from airport_payments.core.commands import CancelIntent, Command, CreateIntent, FindIntent, RetrieveIntent
+from airport_payments.core.commands import (
+    CancelIntent,
+    CaptureIntent,
+    Command,
+    CreateIntent,
+    CreateRefund,
+    Effect,
+    FindIntent,
+    ListRefunds,
+    RetrieveIntent,
+)
 from airport_payments.core.decide.draft import Draft, Step
 from airport_payments.core.decide.intents import adopt, identify, looked, observe
-from airport_payments.core.decide.requests import spent, step
+from airport_payments.core.decide.refunds import refund_refused, refund_seen, refunds_seen
+from airport_payments.core.decide.requests import step
 from airport_payments.core.decide.table import (
     LOOK_FIRST,
     PROCESSING_FIRST,
@@ -11,10 +22,12 @@ from airport_payments.core.decide.table import (
     RETRY_MOST,
     SERVER_ERRORS_BEFORE_LOOKING,
     backoff,
+    spent,
 )
 from airport_payments.core.errors import (
     AmountTooLarge,
     AmountTooSmall,
+    CaptureRefused,
     CardDeclined,
     Misconfigured,
     PaymentsError,
@@ -27,6 +40,8 @@ from airport_payments.core.facts import (
     IntentSeen,
     IntentView,
     NothingFound,
+    RefundSeen,
+    RefundsSeen,
     RefusalKind,
     Refused,
     TimePassed,
@@ -47,11 +62,15 @@ def answer(draft: Draft, fact: Answer) -> Step:
         fresh = _seen(draft, payment, reply, fact)
     elif isinstance(reply, NothingFound):
         _nothing_found(draft, payment)
+    elif isinstance(reply, RefundSeen):
+        refund_seen(draft, payment, reply)
+    elif isinstance(reply, RefundsSeen):
+        refunds_seen(draft, payment, reply)
     elif isinstance(reply, Refused):
         error = _refused(draft, payment, reply, fact)
         if reply.seen is not None and error is None:
             fresh = _seen(draft, payment, reply.seen, fact)
-    else:
+    elif isinstance(reply, Unanswered):
         error = _unanswered(draft, payment, reply, fact)
     draft.problem = error
     if error is not None and not isinstance(fact.asker, (TimePassed, BookingChanged)):
@@ -68,17 +87,18 @@ def _seen(draft: Draft, payment: Payment, reply: IntentSeen, fact: Answer) -> In
             identify(draft, adopt(draft, view), view)
         return None
     payment = identify(draft, payment, view)
-    if isinstance(fact.command, CancelIntent) and fact.command in draft.effects:
-        draft.answered(payment, CancelIntent)
+    command = fact.command
+    if isinstance(command, (CancelIntent, CaptureIntent)) and command in draft.effects:
+        draft.answered(payment, type(command))
         # Whatever the answer's status is worth, what we knew before asking is no longer exact.
         payment = draft.put(replace(payment, stripe_status=None, look_at=draft.now))
     if reply.replayed or fact.as_of != draft.read.ledger.version:
         return None
     observe(draft, payment, view, asked=True)
     effect = draft.effect_of(payment)
-    if isinstance(effect, CancelIntent) and spent(effect, draft.now):
-        # It was looked at because its key can bring no answer; if it still has to go, a new command says so.
-        draft.answered(payment, CancelIntent)
+    if isinstance(effect, (CancelIntent, CaptureIntent)) and spent(effect, draft.now):
+        # It was looked at because its key can bring no answer; if it still has to be done, a new command says so.
+        draft.answered(payment, type(effect))
     return view
 
 
@@ -89,7 +109,9 @@ def _nothing_found(draft: Draft, payment: Payment) -> None:
     if payment.state is PaymentState.OPENING:
         draft.answered(payment, CreateIntent)
         draft.note("looked", f"attempt {payment.attempt_id} abandoned: no PaymentIntent was found")
-        draft.put(replace(payment, state=PaymentState.ABANDONED, look_at=draft.now + LOOK_FIRST, looks=1))
+        draft.put(
+            replace(payment, state=PaymentState.ABANDONED, closing=False, look_at=draft.now + LOOK_FIRST, looks=1)
+        )
     else:
         draft.put(looked(payment, draft.now))
 
@@ -112,8 +134,14 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
             # on a slow way. Only an amount that Stripe does not take is one that it never took.
             never = reply.kind in {RefusalKind.AMOUNT_TOO_SMALL, RefusalKind.AMOUNT_TOO_LARGE}
             look_at = None if never else draft.now + LOOK_FIRST
-            draft.put(replace(payment, state=PaymentState.ABANDONED, look_at=look_at, looks=0 if never else 1))
+            draft.put(
+                replace(payment, state=PaymentState.ABANDONED, closing=False, look_at=look_at, looks=0 if never else 1)
+            )
         return _error_of(reply)
+    if isinstance(command, CreateRefund):
+        return refund_refused(draft, payment, command, reply)
+    if isinstance(command, CaptureIntent) and reply.kind is not RefusalKind.MISSING:
+        return _capture_refused(draft, payment, command, reply)
     if isinstance(command, CancelIntent) and reply.kind is not RefusalKind.MISSING:
         if command in draft.effects and reply.seen is None:
             draft.answered(payment, CancelIntent)
@@ -125,6 +153,17 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
             f"Stripe does not know PaymentIntent {payment.intent_id}: is STRIPE_SECRET_KEY of another account or mode?"
         )
     return _error_of(reply)
+
+
+def _capture_refused(draft: Draft, payment: Payment, command: CaptureIntent, reply: Refused) -> PaymentsError | None:
+    """Stripe did not capture. If it says how the PaymentIntent stands, that is applied next; else it is looked at."""
+    if reply.seen is not None:
+        return None
+    if command in draft.effects:
+        draft.answered(payment, CaptureIntent)
+        draft.note("answered", f"capture refused: {reply.reason}", payment.intent_id)
+        draft.put(replace(payment, capture_minor=None, look_at=draft.now))
+    return CaptureRefused(reply.reason)
 
 
 def _error_of(reply: Refused) -> PaymentsError:
@@ -140,7 +179,7 @@ def _error_of(reply: Refused) -> PaymentsError:
 def _unanswered(draft: Draft, payment: Payment, reply: Unanswered, fact: Answer) -> PaymentsError:
     """It may or may not have happened. The command stays; after it was found useless, it is looked for instead."""
     command = fact.command
-    effect = draft.effect_of(payment)
+    effect = _behind(draft, payment, command)
     if effect is None or effect.key != getattr(command, "key", None):
         _later(draft, payment, command)
     else:
@@ -150,14 +189,24 @@ def _unanswered(draft: Draft, payment: Payment, reply: Unanswered, fact: Answer)
     return StripeUnavailable(reply.reason)
 
 
+def _behind(draft: Draft, payment: Payment, command: Command) -> Effect | None:
+    """Return the saved command that this is, or that it was to get answered."""
+    if isinstance(command, CreateRefund):
+        return draft.refund_effect(command.ref)
+    if isinstance(command, ListRefunds):
+        mine = (draft.refund_effect(r.ref) for r in payment.refunds)
+        return next((e for e in mine if e is not None and spent(e, draft.now)), None)
+    return draft.effect_of(payment)
+
+
 def _later(draft: Draft, payment: Payment, command: Command, *, refused: bool = False) -> None:
     """Leave what could not be done due: soon while Stripe is silent, ever later while it refuses."""
-    effect = draft.effect_of(payment)
+    now = draft.now
+    effect = _behind(draft, payment, command)
     if effect is not None:
-        draft.postpone(effect, draft.now + backoff(RETRY_FIRST, RETRY_MOST, effect.tries))
-    if (
-        isinstance(command, (RetrieveIntent, FindIntent))
-        and payment.look_at is not None
-        and payment.look_at <= draft.now
-    ):
-        draft.put(looked(payment, draft.now) if refused else replace(payment, look_at=draft.now + PROCESSING_FIRST))
+        draft.postpone(effect, now + backoff(RETRY_FIRST, RETRY_MOST, effect.tries))
+    if isinstance(command, ListRefunds) and payment.refunds_at is not None and payment.refunds_at <= now:
+        wait = backoff(PROCESSING_FIRST, RETRY_MOST, payment.refund_looks)
+        draft.put(replace(payment, refunds_at=now + wait, refund_looks=payment.refund_looks + 1))
+    if isinstance(command, (RetrieveIntent, FindIntent)) and payment.look_at is not None and payment.look_at <= now:
+        draft.put(looked(payment, now) if refused else replace(payment, look_at=now + PROCESSING_FIRST))

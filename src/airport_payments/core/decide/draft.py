@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from airport_payments.core.announcements import Announcement, Pending
-from airport_payments.core.commands import CancelIntent, Command, CreateIntent, Effect
+from airport_payments.core.announcements import Announcement, BookingCancelled, BookingConfirmed, Pending
+from airport_payments.core.commands import Command, CreateRefund, Effect, IntentEffect
 from airport_payments.core.errors import PaymentsError
 from airport_payments.core.evolve import replace
 from airport_payments.core.facts import IntentView
 from airport_payments.core.model import (
     Booking,
     BookingStatus,
+    CancelReason,
     Change,
     Failure,
     HistoryLine,
@@ -27,6 +28,7 @@ from airport_payments.core.model import (
     Snapshot,
 )
 from airport_payments.core.money import Money
+from airport_payments.core.refund import Refund
 from airport_payments.core.secret import Secret
 
 
@@ -56,6 +58,31 @@ class NotCompleted:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundReply:
+    """How a refund that was asked for stands."""
+
+    booking: Booking
+    payment: Payment
+    refund: Refund
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReply:
+    """How a cancellation stands: `payments` are those that may still be paid, or whose money is here."""
+
+    booking: Booking
+    payments: tuple[Payment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReply:
+    """How one payment of a booking stands, after somebody decided something about it."""
+
+    booking: Booking
+    payment: Payment
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """An event was looked at; it was news if the decision has a change."""
 
@@ -70,7 +97,18 @@ class Done:
     """Nothing (more) is due."""
 
 
-Reply: TypeAlias = Ready | Completed | NotCompleted | Applied | Unplaced | Done | PaymentsError
+Reply: TypeAlias = (
+    Ready
+    | Completed
+    | NotCompleted
+    | RefundReply
+    | CancelReply
+    | PaymentReply
+    | Applied
+    | Unplaced
+    | Done
+    | PaymentsError
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +130,8 @@ Step: TypeAlias = tuple[Command | Pending | None, Reply | None]
 class Draft:
     """A working copy of a snapshot. The rules change it; `change()` says what came of it, None if nothing did."""
 
-    __slots__ = ("announced", "announcements", "booking", "effects", "event", "history", "now", "payments", "policy",
-                 "problem", "read", "request_keys")  # fmt: skip
+    __slots__ = ("announced", "announcements", "booking", "cancelling", "effects", "event", "history", "now", "payments",
+                 "policy", "problem", "read", "request_keys")  # fmt: skip
 
     def __init__(self, read: Snapshot, now: datetime, policy: Policy) -> None:
         ledger = read.ledger
@@ -106,6 +144,7 @@ class Draft:
         self.announcements = ledger.announcements
         self.announced = ledger.announced
         self.request_keys: tuple[RequestKey, ...] = ledger.request_keys
+        self.cancelling: CancelReason | None = ledger.cancelling
         self.problem: PaymentsError | None = None
         self.history: list[HistoryLine] = []
         self.event: tuple[str, str] | None = None  # id and type of the event that is being applied
@@ -137,10 +176,21 @@ class Draft:
         """Return whether money waits for a person's decision."""
         return any(p.place is Place.REVIEW for p in self.payments)
 
-    def effect_of(self, payment: Payment) -> Effect | None:
-        """Return the command of this payment that has no answer yet."""
+    def named(self, payment_id: str) -> Payment | None:
+        """Return the payment with this PaymentIntent id or attempt id."""
+        return self.intent(payment_id) or self.attempt(payment_id)
+
+    def effect_of(self, payment: Payment) -> IntentEffect | None:
+        """Return the command about this payment's PaymentIntent that has no answer yet."""
         for effect in self.effects:
-            if effect.attempt_id == payment.attempt_id:
+            if not isinstance(effect, CreateRefund) and effect.attempt_id == payment.attempt_id:
+                return effect
+        return None
+
+    def refund_effect(self, ref: str) -> CreateRefund | None:
+        """Return the command of this refund that has no answer yet."""
+        for effect in self.effects:
+            if isinstance(effect, CreateRefund) and effect.ref == ref:
                 return effect
         return None
 
@@ -159,12 +209,18 @@ class Draft:
         return payment
 
     def command(self, effect: Effect) -> None:
-        """Save a command of a payment; a payment has at most one."""
-        self.effects = (*(e for e in self.effects if e.attempt_id != effect.attempt_id), effect)
+        """Save a command; of one target there is one at a time."""
+        self.effects = (*(e for e in self.effects if e.target != effect.target), effect)
 
-    def answered(self, payment: Payment, kind: type[CreateIntent | CancelIntent]) -> None:
+    def answered(self, payment: Payment, kind: type[IntentEffect]) -> None:
         """Forget the payment's command of this kind: it has its answer, or needs none any more."""
         left = tuple(e for e in self.effects if e.attempt_id != payment.attempt_id or not isinstance(e, kind))
+        if len(left) != len(self.effects):
+            self.effects = left
+
+    def refund_answered(self, ref: str) -> None:
+        """Forget the command of a refund: it has its answer."""
+        left = tuple(e for e in self.effects if not isinstance(e, CreateRefund) or e.ref != ref)
         if len(left) != len(self.effects):
             self.effects = left
 
@@ -174,9 +230,31 @@ class Draft:
         later = replace(effect, due_at=due_at, tries=effect.tries + tries, server_errors=errors)
         self.effects = tuple(later if e == effect else e for e in self.effects)
 
-    def confirm_booking(self) -> None:
-        """Move the team's booking to confirmed."""
+    def confirm_booking(self, payment: Payment, amount_minor: int) -> None:
+        """Move the team's booking to confirmed, and say so. `amount_minor`: what pays it."""
         self.booking = replace(self.booking, status=BookingStatus.CONFIRMED)
+        self.cancelling = None
+        amount = Money(amount_minor, payment.currency)
+        self.announce(
+            lambda number: BookingConfirmed(
+                booking_id=self.booking.id,
+                sequence=number,
+                at=self.now,
+                payment_intent_id=payment.intent_id,
+                amount=amount,
+            )
+        )
+
+    def cancel_booking(self, reason: CancelReason) -> None:
+        """Move the team's booking to cancelled, and say so."""
+        self.booking = replace(self.booking, status=BookingStatus.CANCELLED)
+        self.cancelling = None
+        self.announce(
+            lambda number: BookingCancelled(
+                booking_id=self.booking.id, sequence=number, at=self.now, reason=reason.value
+            )
+        )
+        self.note("settled", f"booking cancelled: {reason.value}")
 
     def announce(self, build: Callable[[int], Announcement]) -> None:
         """Add an announcement; `build` gets its number."""
@@ -201,10 +279,16 @@ class Draft:
         )
         status = self.booking.status
         moved = status is not self.read.booking.status
-        if same and not moved and not self.history:
+        if same and not moved and not self.history and self.cancelling is old.cancelling:
             return None
         new = Ledger(
-            old.version + 1, self.payments, self.effects, self.announcements, self.announced, self.request_keys
+            old.version + 1,
+            self.payments,
+            self.effects,
+            self.announcements,
+            self.announced,
+            self.request_keys,
+            self.cancelling,
         )
         return Change(
             self.read, new, status if moved else None, _index_changes(old, new), due_at(new), tuple(self.history)
@@ -227,7 +311,8 @@ def after(change: Change) -> Snapshot:
 def index_row(payment: Payment) -> IndexRow:
     """Return a payment as the storage indexes it."""
     state = IndexState.CLOSED
-    if payment.payable:
+    # An authorisation that confirmed the booking is nothing that a customer could still pay.
+    if payment.payable and payment.place is not Place.ATTACHED:
         state = IndexState.CLOSING if payment.closing else IndexState.PAYABLE
     return IndexRow(payment.attempt_id, payment.intent_id, state, payment.amount)
 
@@ -254,6 +339,8 @@ def due_at(ledger: Ledger) -> datetime | None:
     for payment in ledger.payments:
         if payment.look_at is not None and (soonest is None or payment.look_at < soonest):
             soonest = payment.look_at
+        if payment.refunds_at is not None and (soonest is None or payment.refunds_at < soonest):
+            soonest = payment.refunds_at
     for pending in ledger.announcements[:1]:
         if soonest is None or pending.due_at < soonest:
             soonest = pending.due_at

@@ -2,13 +2,11 @@
 
 from datetime import datetime
 
-from airport_payments.core.announcements import (
-    BookingConfirmed,
-    PaymentFailed,
-    PaymentNeedsReview,
-)
-from airport_payments.core.commands import CancelIntent, CreateIntent
+from airport_payments.core.announcements import AuthorizationLost, PaymentAuthorized, PaymentFailed
+from airport_payments.core.commands import CancelIntent, CaptureIntent, CreateIntent
 from airport_payments.core.decide.draft import Applied, Draft, Reply, Unplaced
+from airport_payments.core.decide.refunds import order_refund, to_review
+from airport_payments.core.decide.settle import settle
 from airport_payments.core.decide.table import (
     FORWARD,
     LOOK_FIRST,
@@ -24,11 +22,11 @@ from airport_payments.core.evolve import replace
 from airport_payments.core.facts import IntentObserved, IntentView
 from airport_payments.core.model import (
     BookingStatus,
-    IntentStatus,
     Payment,
     PaymentState,
     Place,
     ReviewReason,
+    Surplus,
 )
 
 
@@ -104,21 +102,65 @@ def observe(draft: Draft, payment: Payment, view: IntentView, *, asked: bool) ->
         _authorised(draft, payment, view)
     else:
         draft.answered(payment, CancelIntent)
+        draft.answered(payment, CaptureIntent)
         if state is PaymentState.SUCCEEDED:
             _collect(draft, payment, view)
         else:
-            draft.note("observed", "canceled", view.id)
-            draft.put(replace(payment, state=state, stripe_status=view.status, failure=None, look_at=None))
+            _canceled(draft, payment, view)
+
+
+def _canceled(draft: Draft, payment: Payment, view: IntentView) -> None:
+    """Nobody can pay it any more; money that was held on the card is released."""
+    draft.note("observed", "canceled", view.id)
+    draft.put(
+        replace(
+            payment,
+            state=PaymentState.CANCELED,
+            stripe_status=view.status,
+            failure=None,
+            look_at=None,
+            place=Place.NONE,
+        )
+    )
+    if payment.place is Place.ATTACHED and draft.cancelling is None:
+        draft.announce(
+            lambda number: AuthorizationLost(
+                booking_id=draft.booking.id,
+                sequence=number,
+                at=draft.now,
+                payment_intent_id=view.id,
+                amount=payment.amount,
+            )
+        )
 
 
 def _authorised(draft: Draft, payment: Payment, view: IntentView) -> None:
-    """The money is held on the card. It confirms nothing until it is captured; see in time how that ends."""
-    if payment.state is not PaymentState.REQUIRES_CAPTURE:
-        draft.note("observed", "the money is authorised", view.id)
+    """The money is held on the card. Where the team wants it so, that confirms the booking; else its capture does."""
+    first = payment.state is not PaymentState.REQUIRES_CAPTURE
     moved = replace(payment, state=PaymentState.REQUIRES_CAPTURE, stripe_status=view.status, failure=None)
     if _amount_changed(draft, payment, view):
         moved = replace(moved, closing=True, looks=0)
+    if not first:
+        draft.put(looked(moved, draft.now))
+        return
+    draft.note("observed", "the money is authorised", view.id)
+    policy = draft.policy
+    wanted = policy.confirm_at_authorization and not moved.closing
+    if wanted and _objection(draft, payment, view, view.amount.amount_minor) is None:
+        draft.put(looked(replace(moved, place=Place.ATTACHED), draft.now))
+        draft.confirm_booking(payment, payment.amount.amount_minor)
+        draft.note("observed", "authorised: booking confirmed", view.id)
+        return
     draft.put(looked(moved, draft.now))
+    draft.announce(
+        lambda number: PaymentAuthorized(
+            booking_id=draft.booking.id,
+            sequence=number,
+            at=draft.now,
+            payment_intent_id=view.id,
+            amount=view.amount,
+        )
+    )
 
 
 def _amount_changed(draft: Draft, payment: Payment, view: IntentView) -> bool:
@@ -188,99 +230,48 @@ def _next_look(look_at: datetime | None, looks: int, now: datetime, *, closing: 
 
 def _collect(draft: Draft, payment: Payment, view: IntentView) -> None:
     """The money is here. It confirms the booking (rule 6), or it becomes an obligation (rule 7)."""
-    reason = _objection(draft, payment, view)
-    draft.put(
-        replace(
-            payment,
-            state=PaymentState.SUCCEEDED,
-            stripe_status=view.status,
-            failure=None,
-            look_at=None,
-            received_minor=view.received_minor,
-            place=Place.ATTACHED if reason is None else Place.REVIEW,
-            review=reason,
-        )
+    payment = replace(
+        payment,
+        state=PaymentState.SUCCEEDED,
+        stripe_status=view.status,
+        failure=None,
+        look_at=None,
+        received_minor=view.received_minor,
+        received_currency=None if view.amount.currency == payment.amount.currency else view.amount.currency,
     )
+    if payment.place is Place.ATTACHED:
+        draft.put(payment)
+        draft.note("observed", f"captured: {view.received_minor} {view.amount.currency}", view.id)
+        return
+    reason = _objection(draft, payment, view, view.received_minor)
     if reason is None:
-        draft.confirm_booking()
-        draft.announce(
-            lambda number: BookingConfirmed(
-                booking_id=draft.booking.id,
-                sequence=number,
-                at=draft.now,
-                payment_intent_id=view.id,
-                amount=payment.amount,
-            )
-        )
+        draft.put(replace(payment, place=Place.ATTACHED))
+        draft.confirm_booking(payment, view.received_minor)
         draft.note("observed", "paid: booking confirmed", view.id)
         return
-    draft.announce(
-        lambda number: PaymentNeedsReview(
-            booking_id=draft.booking.id,
-            sequence=number,
-            at=draft.now,
-            payment_intent_id=view.id,
-            reason=reason.value,
-            amount_minor=view.received_minor,
-            currency=view.amount.currency,
-        )
-    )
     draft.note("observed", f"paid, but confirms nothing: {reason}", view.id)
+    if payment.rest_minor <= 0:
+        draft.put(replace(payment, place=Place.REFUNDED))
+    elif draft.policy.surplus is Surplus.REFUND and reason is not ReviewReason.UNKNOWN_ATTEMPT:
+        # Not what this database never asked for: after a restored backup that may well have been a good payment.
+        payment = draft.put(replace(payment, place=Place.REFUNDED))
+        order_refund(draft, payment, payment.rest_minor)
+    else:
+        to_review(draft, payment, reason)
 
 
-def _objection(draft: Draft, payment: Payment, view: IntentView) -> ReviewReason | None:
+def _objection(draft: Draft, payment: Payment, view: IntentView, amount_minor: int) -> ReviewReason | None:
     """Return why this money does not confirm the booking, None if it does: rule 6, and nothing else, confirms."""
     asked, booking = payment.amount, draft.booking
     if payment.stray:
         return ReviewReason.UNKNOWN_ATTEMPT
-    if view.received_minor != asked.amount_minor or view.amount != asked:
+    whole = amount_minor in {asked.amount_minor, payment.capture_minor}
+    if not whole or view.amount != asked or payment.refunds:
         return ReviewReason.AMOUNT_MISMATCH
     if booking.status is BookingStatus.CONFIRMED or any(p.place is Place.ATTACHED for p in draft.payments):
         return ReviewReason.SURPLUS
-    if booking.status is not BookingStatus.PENDING:
+    if booking.status is not BookingStatus.PENDING or draft.cancelling is not None:
         return ReviewReason.LATE
     if booking.price != asked:
         return ReviewReason.PRICE_CHANGED
     return None
-
-
-def settle(draft: Draft) -> None:
-    """See that every PaymentIntent which should not be paid any more is being cancelled (rules 3 and 4)."""
-    for payment in draft.payments:
-        if payment.state is not PaymentState.OPEN and payment.state is not PaymentState.REQUIRES_CAPTURE:
-            continue
-        if not payment.closing and wanted(draft, payment):
-            continue
-        if not payment.closing:
-            draft.note("settled", "no longer wanted: to be canceled", payment.intent_id)
-            payment = draft.put(replace(payment, closing=True, looks=0))
-        if draft.effect_of(payment) is None:
-            _close(draft, payment)
-
-
-def wanted(draft: Draft, payment: Payment) -> bool:
-    """Return whether the booking, as it stands now, wants to be paid by this payment.
-
-    While money is in review nothing is: the person who decides may let that money confirm the booking.
-    """
-    booking = draft.booking
-    pending = booking.status is BookingStatus.PENDING and not draft.in_review()
-    return pending and not payment.stray and payment.amount == booking.price
-
-
-def _close(draft: Draft, payment: Payment) -> None:
-    """Command the cancellation, or a look first where the exact status is unknown or forbids it."""
-    if payment.intent_id is None:
-        return
-    if payment.stripe_status is None:
-        if payment.look_at is None:
-            draft.put(replace(payment, look_at=draft.now))
-        return
-    if payment.stripe_status is IntentStatus.PROCESSING:
-        # Stripe rarely cancels while processing: the look that is due says when it may be tried.
-        if payment.look_at is None:
-            draft.put(replace(payment, look_at=draft.now + PROCESSING_FIRST))
-        return
-    key = f"{draft.policy.namespace}/{payment.attempt_id}/cancel/{payment.closes}"
-    draft.command(CancelIntent(payment.attempt_id, payment.intent_id, key, draft.now, draft.now))
-    draft.put(replace(payment, closes=payment.closes + 1, look_at=None))

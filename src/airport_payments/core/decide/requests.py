@@ -1,25 +1,12 @@
 """What a customer asks for: rules 3 and 4."""
 
-from datetime import datetime
-
-from airport_payments.core.commands import (
-    CancelIntent,
-    Command,
-    CreateIntent,
-    Effect,
-    FindIntent,
-    RetrieveIntent,
-)
+from airport_payments.core.commands import CancelIntent, CreateIntent, ListRefunds
 from airport_payments.core.decide.draft import Completed, Done, Draft, NotCompleted, Ready, Step
-from airport_payments.core.decide.intents import settle
-from airport_payments.core.decide.table import (
-    KEY_LIFETIME,
-    LEASE,
-    LOOK_FIRST,
-    MAX_PAYMENTS,
-    MAX_REQUEST_KEYS,
-    SERVER_ERRORS_BEFORE_LOOKING,
-)
+from airport_payments.core.decide.look import look, perform
+from airport_payments.core.decide.operations import ask_cancel, ask_capture, ask_resolve
+from airport_payments.core.decide.refunds import ask_refund
+from airport_payments.core.decide.settle import expire, settle
+from airport_payments.core.decide.table import LEASE, LOOK_FIRST, MAX_PAYMENTS, MAX_REQUEST_KEYS
 from airport_payments.core.errors import (
     AmountMismatch,
     BookingAlreadyPaid,
@@ -34,7 +21,17 @@ from airport_payments.core.errors import (
     StripeUnavailable,
 )
 from airport_payments.core.evolve import replace
-from airport_payments.core.facts import Asker, BookingChanged, ConfirmRequested, IntentView, PaymentRequested
+from airport_payments.core.facts import (
+    Asker,
+    BookingChanged,
+    CancelRequested,
+    CaptureRequested,
+    ConfirmRequested,
+    IntentView,
+    PaymentRequested,
+    RefundRequested,
+    TimePassed,
+)
 from airport_payments.core.model import BookingStatus, Payment, PaymentState, Place
 
 
@@ -46,18 +43,30 @@ def step(draft: Draft, asker: Asker, fresh: IntentView | None = None) -> Step:
         asker: why we are here.
         fresh: a PaymentIntent whose state Stripe just told and which is already applied.
     """
-    if isinstance(asker, (PaymentRequested, ConfirmRequested)) and asker.owner != draft.booking.owner:
+    if isinstance(asker, (PaymentRequested, ConfirmRequested, RefundRequested, CancelRequested)) and (
+        asker.owner is not None and asker.owner != draft.booking.owner
+    ):
         # Before anything else: whose booking it is not learns nothing of it and moves nothing in it.
         return None, BookingNotFound()
+    if isinstance(asker, (TimePassed, BookingChanged)):
+        expire(draft)
     settle(draft)
     if isinstance(asker, PaymentRequested):
         return _payment(draft, asker, fresh)
     if isinstance(asker, ConfirmRequested):
         return _confirm(draft, asker, fresh)
+    if isinstance(asker, TimePassed):
+        return _due(draft)
     if isinstance(asker, BookingChanged):
         effect = next((e for e in draft.effects if e.due_at <= draft.now and isinstance(e, CancelIntent)), None)
         return (perform(draft, effect), None) if effect else (None, Done())
-    return _due(draft)
+    if isinstance(asker, RefundRequested):
+        return ask_refund(draft, asker)
+    if isinstance(asker, CancelRequested):
+        return ask_cancel(draft, asker, fresh)
+    if isinstance(asker, CaptureRequested):
+        return ask_capture(draft, asker)
+    return ask_resolve(draft, asker)
 
 
 def _payment(draft: Draft, fact: PaymentRequested, fresh: IntentView | None) -> Step:
@@ -93,10 +102,10 @@ def _refusal(draft: Draft, fact: PaymentRequested) -> PaymentsError | None:
         return BookingAlreadyPaid()
     if draft.in_review():
         return PaymentInReview()
-    if booking.status is not BookingStatus.PENDING:
-        return BookingNotPayable(f"the booking is {booking.status}")
     if booking.hold_until is not None and booking.hold_until <= draft.now:
         return BookingNotPayable("the booking's hold is over")
+    if booking.status is not BookingStatus.PENDING or draft.cancelling is not None:
+        return BookingNotPayable(f"the booking is {booking.status}")
     if booking.price.amount_minor == 0:
         return BookingNotPayable("there is nothing to pay")
     if fact.amount.currency != booking.price.currency:
@@ -128,6 +137,7 @@ def _open(draft: Draft, fact: PaymentRequested) -> Step:
         key=f"{policy.namespace}/{fact.attempt_id}/create/0",
         first_sent_at=draft.now,
         due_at=draft.now + LEASE,
+        manual_capture=policy.manual_capture,
     )
     draft.command(create)
     draft.note("payment_requested", f"attempt {fact.attempt_id} opened")
@@ -153,25 +163,6 @@ def _confirm(draft: Draft, fact: ConfirmRequested, fresh: IntentView | None) -> 
     return None, NotCompleted(draft.booking, status, payment.failure, seen.client_secret if seen and payable else None)
 
 
-def perform(draft: Draft, effect: Effect) -> Command:
-    """Return how to get this command answered: by sending it as saved, or by looking when its key is spent (rule 9)."""
-    payment = draft.attempt(effect.attempt_id)
-    return look(payment, draft) if payment is not None and spent(effect, draft.now) else effect
-
-
-def spent(effect: Effect, now: datetime) -> bool:
-    """Return whether this command's key can bring no (new) answer any more."""
-    return now >= effect.first_sent_at + KEY_LIFETIME or effect.server_errors >= SERVER_ERRORS_BEFORE_LOOKING
-
-
-def look(payment: Payment, draft: Draft) -> RetrieveIntent | FindIntent:
-    """Return the question that tells how this payment stands."""
-    if payment.intent_id is not None:
-        return RetrieveIntent(payment.attempt_id, payment.intent_id)
-    since: datetime = payment.opened_at or draft.now
-    return FindIntent(payment.attempt_id, draft.booking.id, draft.policy.namespace, since)
-
-
 def _due(draft: Draft) -> Step:
     """Return the first thing that is due."""
     for effect in draft.effects:
@@ -180,6 +171,8 @@ def _due(draft: Draft) -> Step:
     for payment in draft.payments:
         if payment.look_at is not None and payment.look_at <= draft.now:
             return look(payment, draft), None
+        if payment.refunds_at is not None and payment.refunds_at <= draft.now and payment.intent_id is not None:
+            return ListRefunds(payment.attempt_id, payment.intent_id), None
     for pending in draft.announcements[:1]:
         if pending.due_at <= draft.now:
             return pending, None

@@ -6,19 +6,36 @@ from typing import Final, TypeAlias
 
 from airport_payments.core.model import Policy
 
-# The events that this version acts on. Their object is a PaymentIntent.
-HANDLED: Final = frozenset(
-    {
-        "payment_intent.amount_capturable_updated",
-        "payment_intent.canceled",
-        "payment_intent.created",
-        "payment_intent.partially_funded",
-        "payment_intent.payment_failed",
-        "payment_intent.processing",
-        "payment_intent.requires_action",
-        "payment_intent.succeeded",
-    }
+
+class Subject(StrEnum):
+    """What an event's object is."""
+
+    INTENT = "payment_intent"
+    REFUND = "refund"
+    CHARGE = "charge"
+    DISPUTE = "dispute"
+
+
+_INTENT: Final = (
+    "amount_capturable_updated",
+    "canceled",
+    "created",
+    "partially_funded",
+    "payment_failed",
+    "processing",
+    "requires_action",
+    "succeeded",
 )
+_DISPUTE: Final = ("closed", "created", "funds_reinstated", "funds_withdrawn", "updated")
+
+# The events that this version acts on, and what their object is. `airport-payments events` prints them.
+HANDLED: Final[dict[str, Subject]] = {
+    **{f"payment_intent.{name}": Subject.INTENT for name in _INTENT},
+    **{f"refund.{name}": Subject.REFUND for name in ("created", "failed", "updated")},
+    "charge.refund.updated": Subject.REFUND,
+    "charge.refunded": Subject.CHARGE,
+    **{f"charge.dispute.{name}": Subject.DISPUTE for name in _DISPUTE},
+}
 
 
 class EventOutcome(StrEnum):
@@ -64,7 +81,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """It carries no mark: ours only if one of our payments has this PaymentIntent."""
+    """It carries no mark of its own: ours only if one of our payments has this PaymentIntent."""
 
 
 Route: TypeAlias = Ignore | Ours | Ask
@@ -81,7 +98,8 @@ def route(head: EventHead, policy: Policy) -> Route:
         )
     if head.account != policy.account or head.context is not None:
         return Ignore("of another account: the endpoint listens to connected accounts", alarm=True)
-    if head.namespace is None or head.booking_id is None:
+    if head.namespace is None or head.booking_id is None or HANDLED[head.type] is not Subject.INTENT:
+        # What happens to money later is ours if its PaymentIntent is, whatever its own metadata say.
         return Ask()
     if head.namespace != policy.namespace:
         return Ignore("another application's object")

@@ -1,12 +1,17 @@
-"""The transitions of a payment, as one table. The docs' diagrams are drawn from it."""
+"""The transitions of payments, refunds and disputes, as tables. The docs' diagrams are drawn from them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from airport_payments.core.commands import Effect
+from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.model import IntentStatus, PaymentState
+from airport_payments.core.refund import RefundState
 
 _I = IntentStatus
 _S = PaymentState
+_R = RefundState
+_D = DisputeStatus
 
 STATE_OF: Final[dict[IntentStatus, PaymentState]] = {
     _I.REQUIRES_PAYMENT_METHOD: _S.OPEN,
@@ -29,11 +34,45 @@ FORWARD: Final[dict[PaymentState, frozenset[PaymentState]]] = {
     _S.CANCELED: frozenset(),
 }
 
+# The same for a refund. It may fail after it succeeded. A refused one may turn out to exist: another sending got through.
+REFUND_FORWARD: Final[dict[RefundState, frozenset[RefundState]]] = {
+    _R.REQUESTED: frozenset({_R.PENDING, _R.REQUIRES_ACTION, _R.SUCCEEDED, _R.FAILED, _R.CANCELED, _R.REFUSED}),
+    _R.REFUSED: frozenset({_R.PENDING, _R.REQUIRES_ACTION, _R.SUCCEEDED, _R.FAILED, _R.CANCELED}),
+    _R.PENDING: frozenset({_R.REQUIRES_ACTION, _R.SUCCEEDED, _R.FAILED, _R.CANCELED}),
+    _R.REQUIRES_ACTION: frozenset({_R.SUCCEEDED, _R.FAILED, _R.CANCELED}),
+    _R.SUCCEEDED: frozenset({_R.FAILED, _R.CANCELED}),
+    _R.FAILED: frozenset(),
+    _R.CANCELED: frozenset(),
+}
+
+_INQUIRY: Final = frozenset({_D.WARNING_NEEDS_RESPONSE, _D.WARNING_UNDER_REVIEW})
+_FORMAL: Final = frozenset({_D.NEEDS_RESPONSE, _D.UNDER_REVIEW})
+_APPEAL: Final = frozenset({_D.APPEAL_NEEDS_RESPONSE, _D.APPEAL_UNDER_REVIEW})
+_DECIDED: Final = frozenset({_D.WON, _D.LOST})
+
+# The same for a dispute. An inquiry may become a formal dispute, also after it was closed; what was decided may be
+# appealed. Stripe publishes no order of the appeal's statuses: theirs is remembered, not confirmed.
+DISPUTE_FORWARD: Final[dict[DisputeStatus, frozenset[DisputeStatus]]] = {
+    _D.WARNING_NEEDS_RESPONSE: frozenset(_D) - {_D.WARNING_NEEDS_RESPONSE},
+    _D.WARNING_UNDER_REVIEW: frozenset(_D) - _INQUIRY,
+    _D.WARNING_CLOSED: _FORMAL | _APPEAL | _DECIDED,
+    _D.NEEDS_RESPONSE: frozenset({_D.UNDER_REVIEW, _D.PREVENTED}) | _APPEAL | _DECIDED,
+    _D.UNDER_REVIEW: frozenset({_D.PREVENTED}) | _APPEAL | _DECIDED,
+    _D.APPEAL_NEEDS_RESPONSE: frozenset({_D.APPEAL_UNDER_REVIEW}) | _DECIDED,
+    _D.APPEAL_UNDER_REVIEW: _DECIDED,
+    _D.LOST: frozenset({_D.APPEAL_NEEDS_RESPONSE, _D.APPEAL_UNDER_REVIEW, _D.WON}),
+    _D.WON: frozenset(),
+    _D.PREVENTED: frozenset(),
+}
+
 # Stripe forgets an idempotency key after 24 hours; clocks differ, and a call takes its time (rule 9).
 KEY_LIFETIME: Final = timedelta(hours=23)
 # After so many 5xx answers the create is looked for instead of repeated: Stripe stores the first answer to a key, a 500
 # too, and replays it.
 SERVER_ERRORS_BEFORE_LOOKING: Final = 2
+# A refund that Stripe answered with nothing but failures is only commanded again, with another key, when the first key is
+# certainly forgotten and the refund was looked for and not found: two keys at once could give the money back twice.
+KEY_FORGOTTEN: Final = timedelta(hours=25)
 # While a request is performing its own command, a worker leaves that command alone; longer than a call can take.
 LEASE: Final = timedelta(seconds=90)
 # A command without an answer is sent again after 5 s, 10 s, 20 s, … and then every 15 minutes.
@@ -54,6 +93,8 @@ PROCESSING_MOST: Final = timedelta(hours=1)
 
 # More attempts than this on one booking are a mistake or an attack; each comes from a change of price.
 MAX_PAYMENTS: Final = 100
+# More refunds of one payment than this are a mistake: Stripe's list of them is read in few pages.
+MAX_REFUNDS: Final = 100
 # News kept per payment: each is one status or one failed charge. What comes after that is seen by looking, not announced.
 MAX_NEWS: Final = 32
 # Idempotency-Keys of our own endpoint kept per booking.
@@ -65,3 +106,8 @@ def backoff(first: timedelta, most: timedelta, tries: int) -> timedelta:
     # The exponent is capped so that the product stays a timedelta however long something has been failing.
     factor: int = 1 << min(tries, 20)
     return min(first * factor, most)
+
+
+def spent(effect: Effect, now: datetime) -> bool:
+    """Return whether this command's key can bring no (new) answer any more."""
+    return now >= effect.first_sent_at + KEY_LIFETIME or effect.server_errors >= SERVER_ERRORS_BEFORE_LOOKING

@@ -1,0 +1,75 @@
+"""The ledger as one JSON document: what the storage keeps. Defaults are left out, so that documents stay short.
+
+`FORMAT` rises when an older version of this library could no longer read what a newer one writes.
+"""
+
+import json
+from typing import Final
+
+from airport_payments.core.codec.announcements import dump_pending, load_pending
+from airport_payments.core.codec.effects import dump_effect, load_effect
+from airport_payments.core.codec.parts import Doc, UnreadableLedger, from_us, to_us
+from airport_payments.core.codec.payments import dump_payment, load_payment
+from airport_payments.core.errors import PaymentsError
+from airport_payments.core.model import CancelReason, Ledger, RequestKey
+
+__all__ = ["FORMAT", "UnreadableLedger", "dump", "from_us", "load", "to_us"]
+
+FORMAT: Final = 1
+
+# Made once: json.dumps() with settings of its own makes an encoder at each call.
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+def dump(ledger: Ledger) -> str:
+    """Return a ledger as JSON, without its version, which the storage keeps beside it."""
+    doc: Doc = {"format": FORMAT, "payments": [dump_payment(p) for p in ledger.payments]}
+    if ledger.effects:
+        doc["effects"] = [dump_effect(e) for e in ledger.effects]
+    if ledger.announcements:
+        doc["announcements"] = [dump_pending(p) for p in ledger.announcements]
+    if ledger.announced:
+        doc["announced"] = ledger.announced
+    if ledger.request_keys:
+        doc["request_keys"] = [[k.key, k.fingerprint] for k in ledger.request_keys]
+    if ledger.cancelling is not None:
+        doc["cancelling"] = ledger.cancelling
+    return _encode(doc)
+
+
+def load(text: str, version: int) -> Ledger:
+    """Return the ledger of a JSON document.
+
+    Raises:
+        UnreadableLedger: a newer version of this library wrote it, or it is damaged.
+    """
+    try:
+        doc = json.loads(text)
+        _check_format(doc["format"])
+        return Ledger(
+            version,
+            tuple([load_payment(d) for d in doc["payments"]]),
+            tuple([load_effect(d) for d in doc["effects"]]) if "effects" in doc else (),
+            tuple([load_pending(d) for d in doc["announcements"]]) if "announcements" in doc else (),
+            doc.get("announced", 0),
+            tuple([RequestKey(*pair) for pair in doc["request_keys"]]) if "request_keys" in doc else (),
+            CancelReason(doc["cancelling"]) if "cancelling" in doc else None,
+        )
+    except UnreadableLedger:
+        raise
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        PaymentsError,
+    ) as error:
+        # PaymentsError: Money answers 400, because it mostly judges a caller's words.
+        raise UnreadableLedger(f"a ledger that cannot be read ({type(error).__name__})") from None
+
+
+def _check_format(found: object) -> None:
+    if found != FORMAT:
+        raise UnreadableLedger(f"a ledger of format {found!r:.20}: this version reads {FORMAT}")

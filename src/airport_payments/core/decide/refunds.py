@@ -1,0 +1,343 @@
+"""Giving money back: what may be, what was, and what that means for the booking."""
+
+from datetime import timedelta
+
+from airport_payments.core.announcements import PaymentNeedsReview, PaymentRefunded, RefundFailed
+from airport_payments.core.commands import CreateRefund, ListRefunds
+from airport_payments.core.decide.draft import Draft, RefundReply, Step
+from airport_payments.core.decide.table import (
+    KEY_FORGOTTEN,
+    LEASE,
+    LOOK_FIRST,
+    LOOK_MOST,
+    MAX_LOOKS,
+    MAX_REFUNDS,
+    REFUND_FORWARD,
+    RETRY_MOST,
+    backoff,
+    spent,
+)
+from airport_payments.core.errors import (
+    CurrencyMismatch,
+    DisputedPayment,
+    FieldError,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    Misconfigured,
+    NothingToRefund,
+    PaymentIntentMismatch,
+    PaymentsError,
+    RefundRefused,
+    RefundTooLarge,
+    StripeUnavailable,
+)
+from airport_payments.core.evolve import replace
+from airport_payments.core.facts import RefundRequested, RefundSeen, RefundsSeen, RefundView, RefusalKind, Refused
+from airport_payments.core.model import (
+    BookingStatus,
+    CancelReason,
+    Payment,
+    PaymentState,
+    Place,
+    ReviewReason,
+)
+from airport_payments.core.refund import Refund, RefundState
+
+# ---- asked for -----------------------------------------------------------------------------------------------------
+
+
+def ask_refund(draft: Draft, asker: RefundRequested) -> Step:
+    """Give money back, once per request id: command it, or say how the same request's refund stands."""
+    for payment in draft.payments:
+        for refund in payment.refunds:
+            if refund.request is not None and refund.request[0] == asker.request[0]:
+                if refund.request != asker.request:
+                    return None, IdempotencyKeyReused("this request_id asked for another refund before")
+                return _stands(draft, payment, refund)
+    chosen = _choose(draft, asker)
+    if isinstance(chosen, PaymentsError):
+        return None, chosen
+    amount = chosen.rest_minor if asker.amount is None else asker.amount.amount_minor
+    refusal = _refusal(chosen, asker, amount)
+    if refusal is not None:
+        return None, refusal
+    return order_refund(draft, chosen, amount, request=asker.request, reason=asker.reason.value, wait=LEASE), None
+
+
+def _stands(draft: Draft, payment: Payment, refund: Refund) -> Step:
+    """Return how a refund stands; while Stripe's answer is missing, ask for that first."""
+    effect = draft.refund_effect(refund.ref)
+    if effect is not None:
+        if not spent(effect, draft.now):
+            return effect, None
+        if effect.due_at > draft.now:
+            return None, StripeUnavailable("the refund is saved and has no answer from Stripe yet")
+        return _list(payment), None
+    if refund.state is RefundState.REQUESTED and payment.refunds_at is not None and payment.refunds_at <= draft.now:
+        return _list(payment), None
+    return None, RefundReply(draft.booking, payment, refund)
+
+
+def _choose(draft: Draft, asker: RefundRequested) -> Payment | PaymentsError:
+    """Return the payment that is meant."""
+    if asker.payment_id is not None:
+        named = draft.named(asker.payment_id)
+        return named if named is not None else PaymentIntentMismatch()
+    collected = [p for p in draft.payments if p.state is PaymentState.SUCCEEDED]
+    left = [p for p in collected if p.rest_minor > 0] or collected
+    attached = [p for p in left if p.place is Place.ATTACHED]
+    if attached:
+        return attached[0]
+    if len(left) > 1:
+        return InvalidRequest(FieldError("payment_id", "the booking has several payments: name one"))
+    return left[0] if left else NothingToRefund("nothing was collected for this booking")
+
+
+def _refusal(payment: Payment, asker: RefundRequested, amount_minor: int) -> PaymentsError | None:
+    """Return why this cannot be given back, None if it can."""
+    if payment.state is PaymentState.REQUIRES_CAPTURE:
+        return NothingToRefund("the money is only authorised: cancel the booking to release it")
+    if payment.state is not PaymentState.SUCCEEDED:
+        return NothingToRefund("nothing was collected by this payment")
+    if asker.amount is not None and asker.amount.currency != payment.currency:
+        return CurrencyMismatch("the payment was made in another currency")
+    if asker.amount is not None and amount_minor <= 0:
+        return InvalidRequest(FieldError("amount", "more than nothing"))
+    if payment.rest_minor <= 0:
+        return NothingToRefund("all of it was given back")
+    if amount_minor > payment.rest_minor:
+        return RefundTooLarge(payment.rest_minor, payment.currency)
+    dispute = payment.disputed
+    if dispute is not None and not dispute.refundable:
+        return DisputedPayment(f"dispute {dispute.dispute_id} is {dispute.status.value}")
+    if len(payment.refunds) >= MAX_REFUNDS:
+        return RefundRefused(f"the payment had {MAX_REFUNDS} refunds already")
+    return None
+
+
+def order_refund(
+    draft: Draft,
+    payment: Payment,
+    amount_minor: int,
+    *,
+    request: tuple[str, str] | None = None,
+    reason: str | None = None,
+    wait: timedelta = timedelta(0),
+) -> CreateRefund:
+    """Command a refund. `wait`: how long a worker leaves it to whoever performs it now."""
+    assert payment.intent_id is not None  # noqa: S101 - it was collected, so Stripe told us which it is
+    ordinal = payment.refund_orders
+    ref = f"{payment.attempt_id}.{ordinal}"
+    command = CreateRefund(
+        attempt_id=payment.attempt_id,
+        ref=ref,
+        booking_id=draft.booking.id,
+        namespace=draft.policy.namespace,
+        intent_id=payment.intent_id,
+        amount_minor=amount_minor,
+        reason=reason,
+        key=_key(draft, payment, ordinal),
+        first_sent_at=draft.now,
+        due_at=draft.now + wait,
+    )
+    refund = Refund(ref, amount_minor, RefundState.REQUESTED, request=request, asked_at=draft.now)
+    draft.command(command)
+    draft.put(replace(payment, refunds=(*payment.refunds, refund), refund_orders=ordinal + 1))
+    draft.note("refund", f"refund {ref} of {amount_minor} {payment.currency} commanded", payment.intent_id)
+    return command
+
+
+def _key(draft: Draft, payment: Payment, ordinal: int) -> str:
+    return f"{draft.policy.namespace}/{payment.attempt_id}/refund/{ordinal}"
+
+
+def _list(payment: Payment) -> ListRefunds:
+    return ListRefunds(payment.attempt_id, payment.intent_id or "")
+
+
+# ---- seen ----------------------------------------------------------------------------------------------------------
+
+
+def note_refund(draft: Draft, payment: Payment, view: RefundView, *, replayed: bool = False) -> Payment:
+    """Apply what Stripe says of one refund, if it is news. Refunds are known by their ids; nothing is ever added up.
+
+    One of ours may be seen before its own answer came: it carries our mark.
+    """
+    old = next((r for r in payment.refunds if r.refund_id == view.id), None)
+    if old is None:
+        old = _unanswered(draft, payment, view)
+    if old is None:
+        if len(payment.refunds) >= 2 * MAX_REFUNDS:
+            return payment
+        old = Refund(view.id, view.amount.amount_minor, RefundState.REQUESTED, refund_id=view.id, asked_at=draft.now)
+        payment = draft.put(replace(payment, refunds=(*payment.refunds, old)))
+    elif old.refund_id is None:
+        draft.refund_answered(old.ref)
+        payment = _put(draft, payment, replace(old, refund_id=view.id))
+        old = replace(old, refund_id=view.id)
+    if replayed:
+        # A stored answer may be old: its status is asked for.
+        return draft.put(replace(payment, refunds_at=draft.now))
+    if view.state not in REFUND_FORWARD[old.state]:
+        return payment
+    new = replace(old, state=view.state, failure=view.failure)
+    payment = _watch(draft, _put(draft, payment, new))
+    draft.note(
+        "observed",
+        f"refund {view.id} of {new.amount_minor} {view.amount.currency}: {new.state.value}",
+        payment.intent_id,
+    )
+    _tell(draft, payment, new)
+    return payment
+
+
+def _unanswered(draft: Draft, payment: Payment, view: RefundView) -> Refund | None:
+    """Return the refund of ours whose answer this is. A restored database may have given its name to another amount."""
+    if view.ref is None or view.namespace != draft.policy.namespace:
+        return None
+    for refund in payment.refunds:
+        if refund.ref == view.ref and refund.refund_id is None and refund.amount_minor == view.amount.amount_minor:
+            return refund
+    return None
+
+
+def _put(draft: Draft, payment: Payment, refund: Refund) -> Payment:
+    refunds = tuple(refund if r.ref == refund.ref else r for r in payment.refunds)
+    return draft.put(replace(payment, refunds=refunds))
+
+
+def _watch(draft: Draft, payment: Payment) -> Payment:
+    """Look again at refunds whose end is still to come, for as long as an open payment is looked at."""
+    waiting = any(r.open and r.refund_id is not None for r in payment.refunds)
+    if not waiting:
+        return draft.put(replace(payment, refunds_at=None, refund_looks=0)) if payment.refunds_at else payment
+    if payment.refunds_at is not None and payment.refunds_at > draft.now:
+        return payment
+    if payment.refund_looks >= MAX_LOOKS:
+        return draft.put(replace(payment, refunds_at=None))
+    later = draft.now + backoff(LOOK_FIRST, LOOK_MOST, payment.refund_looks)
+    return draft.put(replace(payment, refunds_at=later, refund_looks=payment.refund_looks + 1))
+
+
+def _tell(draft: Draft, payment: Payment, refund: Refund) -> None:
+    currency = payment.currency
+    if refund.state is RefundState.SUCCEEDED:
+        draft.announce(
+            lambda number: PaymentRefunded(
+                booking_id=draft.booking.id,
+                sequence=number,
+                at=draft.now,
+                payment_intent_id=payment.intent_id,
+                refund_id=refund.refund_id or "",
+                amount_minor=refund.amount_minor,
+                currency=currency,
+            )
+        )
+    elif not refund.standing:
+        draft.announce(
+            lambda number: RefundFailed(
+                booking_id=draft.booking.id,
+                sequence=number,
+                at=draft.now,
+                payment_intent_id=payment.intent_id,
+                refund_id=refund.refund_id,
+                amount_minor=refund.amount_minor,
+                currency=currency,
+                reason=refund.failure or refund.state.value,
+            )
+        )
+
+
+# ---- answered ------------------------------------------------------------------------------------------------------
+
+
+def refund_seen(draft: Draft, payment: Payment, reply: RefundSeen) -> None:
+    """Stripe made the refund that we commanded, now or when the same key came before."""
+    note_refund(draft, payment, reply.view, replayed=reply.replayed)
+
+
+def refunds_seen(draft: Draft, payment: Payment, reply: RefundsSeen) -> None:
+    """Stripe listed every refund of this PaymentIntent; one of ours that is not there was not made, so far."""
+    for view in reply.views:
+        payment = note_refund(draft, payment, view)
+    for refund in payment.refunds:
+        effect = draft.refund_effect(refund.ref)
+        if effect is None or not spent(effect, draft.now):
+            continue
+        if draft.now < effect.first_sent_at + KEY_FORGOTTEN:
+            draft.postpone(effect, draft.now + RETRY_MOST)
+            continue
+        ordinal = payment.refund_orders
+        payment = draft.put(replace(payment, refund_orders=ordinal + 1))
+        again = replace(
+            effect,
+            key=_key(draft, payment, ordinal),
+            first_sent_at=draft.now,
+            due_at=draft.now,
+            tries=0,
+            server_errors=0,
+        )
+        draft.command(again)
+        draft.note("refund", f"refund {refund.ref} was not made: commanded again", payment.intent_id)
+    if payment.refunds_at is not None and payment.refunds_at <= draft.now:
+        _watch(draft, payment)
+
+
+def refund_refused(draft: Draft, payment: Payment, command: CreateRefund, reply: Refused) -> PaymentsError:
+    """Stripe did not make the refund. Another may have taken its place: so its list is asked for."""
+    refund = next((r for r in payment.refunds if r.ref == command.ref), None)
+    if refund is not None and refund.refund_id is None and refund.state is RefundState.REQUESTED:
+        draft.refund_answered(command.ref)
+        refused = replace(refund, state=RefundState.REFUSED, failure=reply.reason)
+        payment = _put(draft, payment, refused)
+        draft.put(replace(payment, refunds_at=draft.now, refund_looks=0))
+        draft.note("answered", f"refund {command.ref} refused: {reply.reason}", payment.intent_id)
+        if refund.request is None:
+            _tell(draft, payment, refused)  # nobody waits for the answer to a refund that the rules ordered
+    if reply.kind is RefusalKind.ALREADY_REFUNDED:
+        return NothingToRefund(reply.reason)
+    if reply.kind is RefusalKind.DISPUTED:
+        return DisputedPayment(reply.reason)
+    if reply.kind is RefusalKind.MISSING:
+        return Misconfigured(
+            f"Stripe does not know PaymentIntent {command.intent_id}: is STRIPE_SECRET_KEY of another account or mode?"
+        )
+    return RefundRefused(reply.reason)
+
+
+# ---- what follows --------------------------------------------------------------------------------------------------
+
+
+def settle_money(draft: Draft, payment: Payment) -> None:
+    """See what became of collected money: whether all of it went back, or was to go back and did not."""
+    if not payment.refunds:
+        return
+    if payment.place is Place.REFUNDED:
+        if payment.rest_minor > 0 and (payment.refunds_at is None or payment.refunds_at > draft.now):
+            draft.note("settled", "it was to go back, and did not: in review", payment.intent_id)
+            to_review(draft, payment, ReviewReason.REFUND_FAILED)
+        return
+    if payment.rest_minor > 0 or any(r.state is RefundState.REQUESTED for r in payment.refunds):
+        return
+    if payment.place is Place.ATTACHED:
+        if not draft.policy.refund_cancels_booking:
+            return
+        if draft.booking.status is BookingStatus.CONFIRMED:
+            draft.cancel_booking(CancelReason.REFUNDED)
+    draft.put(replace(payment, place=Place.REFUNDED, review=None))
+
+
+def to_review(draft: Draft, payment: Payment, reason: ReviewReason) -> None:
+    """Hold money until a person decides, and say so."""
+    draft.put(replace(payment, place=Place.REVIEW, review=reason))
+    draft.announce(
+        lambda number: PaymentNeedsReview(
+            booking_id=draft.booking.id,
+            sequence=number,
+            at=draft.now,
+            payment_intent_id=payment.intent_id,
+            reason=reason.value,
+            amount_minor=payment.rest_minor,
+            currency=payment.currency,
+        )
+    )

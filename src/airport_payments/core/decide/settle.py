@@ -1,0 +1,88 @@
+"""What has to follow from how things stand, whatever happened: rules 3, 4 and 7."""
+
+from airport_payments.core.commands import CancelIntent, CaptureIntent
+from airport_payments.core.decide.draft import Draft
+from airport_payments.core.decide.refunds import settle_money
+from airport_payments.core.decide.table import PROCESSING_FIRST
+from airport_payments.core.evolve import replace
+from airport_payments.core.model import BookingStatus, CancelReason, IntentStatus, Payment, PaymentState, Place
+
+
+def settle(draft: Draft) -> None:
+    """See that what should not be paid is being cancelled, and that what should go back is going back."""
+    if draft.cancelling is not None and draft.booking.status is not BookingStatus.PENDING and not _authorised(draft):
+        draft.cancelling = None  # it was decided otherwise
+    for payment in draft.payments:
+        state = payment.state
+        if state is PaymentState.SUCCEEDED:
+            settle_money(draft, payment)
+        elif state is PaymentState.OPEN or state is PaymentState.REQUIRES_CAPTURE or state is PaymentState.OPENING:
+            _live(draft, payment)
+    if draft.cancelling is not None and draft.live() is None:
+        draft.cancel_booking(draft.cancelling)
+
+
+def expire(draft: Draft) -> None:
+    """See that a pending booking whose hold is over is being cancelled."""
+    booking = draft.booking
+    over = booking.hold_until is not None and booking.hold_until <= draft.now
+    if over and draft.cancelling is None and booking.status is BookingStatus.PENDING:
+        draft.cancelling = CancelReason.EXPIRED
+        draft.note("settled", "the hold is over: to be cancelled")
+
+
+def _authorised(draft: Draft) -> bool:
+    return any(p.place is Place.ATTACHED and p.state is PaymentState.REQUIRES_CAPTURE for p in draft.payments)
+
+
+def _live(draft: Draft, payment: Payment) -> None:
+    if not payment.closing and wanted(draft, payment):
+        if payment.capture_minor is not None and payment.state is PaymentState.REQUIRES_CAPTURE:
+            order_capture(draft, payment, payment.capture_minor)
+        return
+    if not payment.closing:
+        draft.note("settled", "no longer wanted: to be canceled", payment.intent_id)
+        payment = draft.put(replace(payment, closing=True, looks=0))
+    if draft.effect_of(payment) is None:
+        _close(draft, payment)
+
+
+def wanted(draft: Draft, payment: Payment) -> bool:
+    """Return whether the booking, as it stands now, wants to be paid by this payment.
+
+    While money is in review nothing is: the person who decides may let that money confirm the booking.
+    """
+    if draft.cancelling is not None:
+        return False
+    if payment.place is Place.ATTACHED:
+        return True  # it is authorised, and that confirmed the booking
+    booking = draft.booking
+    pending = booking.status is BookingStatus.PENDING and not draft.in_review()
+    return pending and not payment.stray and payment.amount == booking.price
+
+
+def order_capture(draft: Draft, payment: Payment, amount_minor: int) -> None:
+    """Command the capture of an authorised payment, unless that is under way."""
+    if draft.effect_of(payment) is not None or payment.intent_id is None:
+        return
+    key = f"{draft.policy.namespace}/{payment.attempt_id}/capture/{payment.captures}"
+    draft.command(CaptureIntent(payment.attempt_id, payment.intent_id, amount_minor, key, draft.now, draft.now))
+    draft.put(replace(payment, capture_minor=amount_minor, captures=payment.captures + 1))
+
+
+def _close(draft: Draft, payment: Payment) -> None:
+    """Command the cancellation, or a look first where the exact status is unknown or forbids it."""
+    if payment.intent_id is None:
+        return
+    if payment.stripe_status is None:
+        if payment.look_at is None:
+            draft.put(replace(payment, look_at=draft.now))
+        return
+    if payment.stripe_status is IntentStatus.PROCESSING:
+        # Stripe rarely cancels while processing: the look that is due says when it may be tried.
+        if payment.look_at is None:
+            draft.put(replace(payment, look_at=draft.now + PROCESSING_FIRST))
+        return
+    key = f"{draft.policy.namespace}/{payment.attempt_id}/cancel/{payment.closes}"
+    draft.command(CancelIntent(payment.attempt_id, payment.intent_id, key, draft.now, draft.now))
+    draft.put(replace(payment, closes=payment.closes + 1, look_at=None))

@@ -1,0 +1,92 @@
+"""What the runner needs to know of an event before a booking is loaded: whose it is, and what it shows."""
+
+import logging
+from typing import Final, TypeAlias
+
+from airport_payments.core.commands import Fetch, RetrieveDispute, RetrieveRefund
+from airport_payments.core.decide.route import HANDLED, EventHead, EventOutcome, Ignore, Subject
+from airport_payments.core.errors import InternalError, Misconfigured, StripeUnavailable
+from airport_payments.core.facts import (
+    DisputeObserved,
+    DisputeSeen,
+    IntentObserved,
+    IntentView,
+    PortReply,
+    RefundObserved,
+    RefundSeen,
+    RefundsHinted,
+    RefusalKind,
+    Refused,
+    Unanswered,
+)
+from airport_payments.loop import logger
+from airport_payments.stripe_api.events import Event
+
+AftermathFact: TypeAlias = RefundObserved | RefundsHinted | DisputeObserved
+# The facts that an event brings: they perform nothing at Stripe (rule 10).
+OBSERVED: Final = (IntentObserved, RefundObserved, RefundsHinted, DisputeObserved)
+
+FOREIGN: Final = Ignore("another application's object")
+NO_SUCH_OBJECT: Final = Ignore("its object does not exist in this account", alarm=True)
+
+
+def ignored(event: Event, why: Ignore) -> EventOutcome:
+    """Log an event that is not ours; loudly, where it says that something is set up wrongly."""
+    level = logging.ERROR if why.alarm else logging.DEBUG
+    logger.log(level, "event %.64r (%.64r) ignored: %s", event.id, event.type, why.reason)
+    return EventOutcome.IGNORED
+
+
+def head_of(event: Event, view: IntentView) -> EventHead:
+    """Return whose an event is by the marks of its PaymentIntent."""
+    kind = event.type if HANDLED[event.type] is Subject.INTENT else "payment_intent.succeeded"
+    return EventHead(kind, view.livemode, event.account, event.context, view.namespace, view.booking_id)
+
+
+def intent_of(fact: AftermathFact | None) -> str | None:
+    """Return the PaymentIntent that a refund, a dispute or a charge belongs to."""
+    if fact is None:
+        return None
+    return fact.intent_id if isinstance(fact, RefundsHinted) else fact.view.intent_id
+
+
+def fetch_of(event: Event) -> Fetch:
+    """Return the question that brings an event's object in this version's shape. Raises `InternalError` for none."""
+    object_id = event.object_id
+    if HANDLED[event.type] is Subject.REFUND and object_id.startswith("re_") and object_id.isascii():
+        return RetrieveRefund(object_id)
+    if HANDLED[event.type] is Subject.DISPUTE and object_id.startswith(("dp_", "du_")) and object_id.isascii():
+        return RetrieveDispute(object_id)
+    raise _unreadable(event.id)
+
+
+def fetched(event: Event, reply: PortReply) -> AftermathFact | None:
+    """Return what a fetched object says, None if Stripe does not have it."""
+    if isinstance(reply, RefundSeen):
+        return RefundObserved(reply.view, event.id, event.type)
+    if isinstance(reply, DisputeSeen):
+        return DisputeObserved(reply.view, event.id, event.type)
+    not_fetched(event.id, reply)
+    return None
+
+
+def not_fetched(event_id: str, reply: PortReply) -> None:
+    """Return if Stripe does not have an object, and raise if it did not say.
+
+    Raises:
+        StripeUnavailable: it did not answer; it sends the event again.
+        InternalError: the object cannot be read.
+        Misconfigured: Stripe does not let us see it.
+    """
+    if isinstance(reply, Unanswered):
+        if reply.key_spent:
+            raise _unreadable(event_id)
+        raise StripeUnavailable(reply.reason)
+    if isinstance(reply, Refused) and reply.kind is not RefusalKind.MISSING:
+        raise Misconfigured(f"event {event_id:.64}: Stripe refuses to show its object ({reply.reason})")
+
+
+def _unreadable(event_id: str) -> InternalError:
+    return InternalError(
+        f"event {event_id:.64}: its object cannot be read; is this version of airport-payments too old?"
+    )

@@ -1,0 +1,109 @@
+"""Stripe's refunds, disputes and charges in our words."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from airport_payments.core.dispute import DisputeStatus
+from airport_payments.core.errors import InvalidRequest
+from airport_payments.core.facts import DisputeObserved, DisputeView, RefundObserved, RefundsHinted, RefundView
+from airport_payments.core.money import Money
+from airport_payments.core.refund import RefundState
+from airport_payments.stripe_api.marks import META_NAMESPACE, META_REFUND
+from airport_payments.stripe_api.wire import ObjectDict, Unreadable, read_object, read_page
+
+_STATES: Final = {
+    str(state): state for state in RefundState if state not in {RefundState.REQUESTED, RefundState.REFUSED}
+}
+_DISPUTES: Final = {str(status): status for status in DisputeStatus}
+_ID: Final = re.compile(r"[a-z]{2,6}_[A-Za-z0-9_]{1,250}", re.ASCII)
+# A time that datetime can hold.
+_MAX_S: Final = 253_402_300_799
+
+
+def intent_id_of(obj: ObjectDict) -> str | None:
+    """Return the PaymentIntent that a refund, a dispute or a charge belongs to, None for none."""
+    found = obj.get("payment_intent")
+    return found.get("id") if isinstance(found, dict) else found
+
+
+def refund_view(obj: ObjectDict) -> RefundView:
+    """Return a refund in our words. Raises `Unreadable` if a field that we rely on is missing or unknown."""
+    # A refund of a method without statuses has none (docs.stripe.com/api/refunds/object, `status` may be null).
+    state = _STATES.get(obj.get("status") or "succeeded")
+    if state is None:
+        raise Unreadable("a refund without a known status")
+    metadata = obj.get("metadata") or {}
+    return RefundView(
+        _id(obj, "refund"),
+        intent_id_of(obj),
+        _money(obj, "refund"),
+        state,
+        metadata.get(META_NAMESPACE),
+        metadata.get(META_REFUND),
+        obj.get("failure_reason"),
+    )
+
+
+def dispute_view(obj: ObjectDict) -> DisputeView:
+    """Return a dispute in our words. Raises `Unreadable` if a field that we rely on is missing or unknown."""
+    status = _DISPUTES.get(obj.get("status") or "")
+    if status is None:
+        raise Unreadable("a dispute without a known status")
+    due_s = (obj.get("evidence_details") or {}).get("due_by")
+    due_by = datetime.fromtimestamp(due_s, UTC) if due_s is not None and 0 < due_s <= _MAX_S else None
+    return DisputeView(
+        _id(obj, "dispute"),
+        intent_id_of(obj),
+        _money(obj, "dispute"),
+        status,
+        obj.get("reason") or "general",
+        due_by,
+        obj.get("is_charge_refundable") is True,
+    )
+
+
+def aftermath_of(obj: ObjectDict, event_id: str, event_type: str) -> RefundObserved | RefundsHinted | DisputeObserved:
+    """Return what an event's object says of collected money. Raises `Unreadable` if it is not to be read."""
+    kind = obj.get("object")
+    if kind == "refund":
+        return RefundObserved(refund_view(obj), event_id, event_type)
+    if kind == "dispute":
+        return DisputeObserved(dispute_view(obj), event_id, event_type)
+    refunded, intent_id = obj.get("amount_refunded"), intent_id_of(obj)
+    if kind != "charge" or refunded is None:
+        raise Unreadable("an object that is no refund, dispute or charge")
+    return RefundsHinted(intent_id or "", refunded, event_id, event_type)
+
+
+def _id(obj: ObjectDict, what: str) -> str:
+    found = obj.get("id")
+    if found is None or not _ID.fullmatch(found):
+        raise Unreadable(f"a {what} without a proper id")
+    return found
+
+
+def _money(obj: ObjectDict, what: str) -> Money:
+    amount, currency = obj.get("amount"), obj.get("currency")
+    if amount is None or currency is None:
+        raise Unreadable(f"a {what} without an amount")
+    try:
+        return Money(amount, currency)
+    except InvalidRequest as error:
+        raise Unreadable(f"a {what} with an amount that is none ({error})") from None
+
+
+def read_refund(document: object) -> RefundView:
+    """Return the refund that an answer holds. Raises `Unreadable`."""
+    return refund_view(read_object(document))
+
+
+def read_refund_page(document: object) -> tuple[list[RefundView], bool]:
+    """Return one page of a list of refunds, and whether there are more. Raises `Unreadable`."""
+    page = read_page(document)
+    return [refund_view(obj) for obj in page["data"]], page["has_more"]
+
+
+def read_dispute(document: object) -> DisputeView:
+    """Return the dispute that an answer holds. Raises `Unreadable`."""
+    return dispute_view(read_object(document))
