@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         InternalError,
         InvalidRequest,
         InvalidSignature,
+        LedgerTooNew,
         Misconfigured,
         NothingToCapture,
         NothingToRefund,
@@ -106,7 +107,7 @@ _HOME = {
     "core.errors": "AlreadyCaptured AmountMismatch AmountTooLarge AmountTooSmall BookingAlreadyPaid BookingNotFound "
     "BookingNotPayable Busy CaptureRefused CaptureTooLarge CardDeclined ConfigurationError Conflict "
     "CurrencyMismatch DisputedPayment IdempotencyKeyReused InternalError InvalidRequest InvalidSignature "
-    "Misconfigured NotInReview NothingToCapture NothingToRefund PaymentInReview PaymentIntentMismatch "
+    "LedgerTooNew Misconfigured NotInReview NothingToCapture NothingToRefund PaymentInReview PaymentIntentMismatch "
     "PaymentsError RefundRefused RefundTooLarge RequestRefused ServerFault StorageUnavailable "
     "StripeUnavailable TryAgain Unauthorized",
     "core.facts": "Resolution",
@@ -174,6 +175,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidSignature",
     "Ledger",
+    "LedgerTooNew",
     "Misconfigured",
     "Money",
     "NotInReview",

@@ -317,7 +317,7 @@ class TestDocument:
     @pytest.mark.parametrize(
         "damage",
         [
-            lambda d: d.update(format=2), lambda d: d.pop("format"), lambda d: d.pop("payments"), lambda d: d.update(payments=None),
+            lambda d: d.update(format=0), lambda d: d.pop("format"), lambda d: d.pop("payments"), lambda d: d.update(payments=None),
             lambda d: d["payments"][0].update(currency="xxx"), lambda d: d["payments"][0].update(amount=-1), lambda d: d["effects"][0].update(do="refund"),
             lambda d: d["announcements"][0].update(kind="tomorrow"), lambda d: d["effects"][0].pop("key"), lambda d: d["payments"][1].update(failure=[1]),
         ],

@@ -34,6 +34,7 @@
     │   ├── StripeUnavailable               stripe_unavailable
     │   ├── StorageUnavailable              storage_unavailable
     │   └── Busy                            busy
+    │       └── LedgerTooNew                    busy
     └── ServerFault                     500
         ├── Misconfigured                   misconfigured
         └── InternalError                   internal_error
@@ -332,6 +333,16 @@ class Busy(TryAgain):
     code = "busy"
     public_message = "The booking is busy. Please try again."
     retry_after_s = 1
+
+
+class LedgerTooNew(Busy):
+    """A newer version of this library, of a deploy that is under way, wrote this booking's ledger. Nothing was changed.
+
+    A process of the newer version will answer the same call; a webhook is sent again by Stripe until then.
+    """
+
+    public_message = "The service is being updated. Please try again."
+    retry_after_s = 5
 
 
 class ServerFault(PaymentsError):

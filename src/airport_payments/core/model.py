@@ -203,6 +203,7 @@ class Ledger:
         announced: how many announcements this booking ever had; the next one's number is one more.
         request_keys: the last few Idempotency-Keys of our own endpoint.
         cancelling: why the booking is to be cancelled as soon as nothing of it can be paid any more, None if it is not.
+        newer: a newer version of this library wrote it. It may be shown, but not saved: something would be lost.
     """
 
     version: int = 0
@@ -212,6 +213,7 @@ class Ledger:
     announced: int = 0
     request_keys: tuple[RequestKey, ...] = ()
     cancelling: CancelReason | None = None
+    newer: bool = False
 
     def payment_of_intent(self, intent_id: str) -> Payment | None:
         """Return the payment with this PaymentIntent id, if there is one."""

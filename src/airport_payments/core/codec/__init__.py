@@ -1,6 +1,9 @@
 """The ledger as one JSON document: what the storage keeps. Defaults are left out, so that documents stay short.
 
-`FORMAT` rises when an older version of this library could no longer read what a newer one writes.
+`FORMAT` is the newest that this version can write back without losing anything. During a rolling deploy two versions share
+one database, so a version that adds a field, a state or a command writes a higher number into the documents that use it,
+and the old number into all others. An older version shows what it can read of a document of a higher format, and never
+saves it (`Ledger.newer`).
 """
 
 import json
@@ -41,11 +44,11 @@ def load(text: str, version: int) -> Ledger:
     """Return the ledger of a JSON document.
 
     Raises:
-        UnreadableLedger: a newer version of this library wrote it, or it is damaged.
+        UnreadableLedger: a newer version wrote something that this one does not know, or it is damaged.
     """
     try:
         doc = json.loads(text)
-        _check_format(doc["format"])
+        newer = _newer(doc["format"])
         return Ledger(
             version,
             tuple([load_payment(d) for d in doc["payments"]]),
@@ -54,6 +57,7 @@ def load(text: str, version: int) -> Ledger:
             doc.get("announced", 0),
             tuple([RequestKey(*pair) for pair in doc["request_keys"]]) if "request_keys" in doc else (),
             CancelReason(doc["cancelling"]) if "cancelling" in doc else None,
+            newer,
         )
     except UnreadableLedger:
         raise
@@ -70,6 +74,8 @@ def load(text: str, version: int) -> Ledger:
         raise UnreadableLedger(f"a ledger that cannot be read ({type(error).__name__})") from None
 
 
-def _check_format(found: object) -> None:
-    if found != FORMAT:
-        raise UnreadableLedger(f"a ledger of format {found!r:.20}: this version reads {FORMAT}")
+def _newer(found: object) -> bool:
+    """Return whether a newer version wrote this document."""
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise UnreadableLedger(f"a ledger of format {found!r:.20}: this version writes {FORMAT}")
+    return found > FORMAT

@@ -15,6 +15,7 @@ from airport_payments.core.decide.draft import Decision, Draft, Reply
 from airport_payments.core.decide.intents import observe_event
 from airport_payments.core.decide.requests import step
 from airport_payments.core.decide.table import REDELIVER_FIRST, REDELIVER_MOST, backoff
+from airport_payments.core.errors import LedgerTooNew
 from airport_payments.core.evolve import replace
 from airport_payments.core.facts import (
     Answer,
@@ -59,7 +60,14 @@ def decide(snapshot: Snapshot, fact: Fact, now: datetime, policy: Policy) -> Dec
         act, reply = step(draft, TimePassed())
     else:
         act, reply = step(draft, fact)
-    return Decision(draft.change(), act, reply, draft.problem)
+    change = draft.change()
+    if snapshot.ledger.newer and (change is not None or act is not None):
+        # Half understood is not understood: what a newer version wrote is left to the processes that run it.
+        refused = LedgerTooNew(
+            f"the ledger of booking {snapshot.booking.id} was written by a newer version of this library"
+        )
+        return Decision(None, None, refused, refused)
+    return Decision(change, act, reply, draft.problem)
 
 
 def _delivery(draft: Draft, fact: Delivered | DeliveryFailed) -> None:
