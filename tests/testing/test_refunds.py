@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 import stripe
 
+from airport_payments.testing import FakeStripe, StripeRefusal
+
 
 @pytest.fixture
 def paid(fake, client):
@@ -86,8 +88,11 @@ def test_a_succeeded_refund_may_fail_later_and_the_money_is_refundable_again(fak
 
 def test_a_refund_can_be_made_to_fail(fake, paid, client):
     refund = client.refunds.create({"payment_intent": paid()["id"]})
-    assert fake.fail_refund(refund.id)["status"] == "failed"
+    fake.advance(30 * 86400)
+    failed = fake.fail_refund(refund.id, reason="lost_or_stolen_card")
+    assert (failed["status"], failed["failure_reason"]) == ("failed", "lost_or_stolen_card")
     assert client.charges.retrieve(refund.charge).amount_refunded == 0
+    assert client.refunds.create({"payment_intent": refund.payment_intent}).amount == 2000
 
 
 def test_only_the_metadata_of_a_refund_can_be_changed(paid, client, types, fake):
@@ -98,63 +103,8 @@ def test_only_the_metadata_of_a_refund_can_be_changed(paid, client, types, fake)
         "charge.refund.updated",
         {"metadata": {"order": None}},
     )
-    with pytest.raises(stripe.InvalidRequestError, match="requires_action"):
+    with pytest.raises(stripe.InvalidRequestError, match="Canceling this refund is unsupported"):
         client.refunds.cancel(refund.id)
-
-
-def test_a_dispute_withdraws_the_money_and_blocks_refunds(fake, paid, client, types):
-    intent = paid("pm_card_createDispute")
-    dispute = client.disputes.list({"payment_intent": intent["id"]}).data[0]
-    assert (dispute.status, dispute.reason, dispute.is_charge_refundable) == ("needs_response", "fraudulent", False)
-    assert dispute.balance_transactions[0].amount == -2000
-    assert types()[-2:] == ["charge.dispute.created", "charge.dispute.funds_withdrawn"]
-    assert client.charges.retrieve(intent["latest_charge"]).disputed
-    with pytest.raises(stripe.InvalidRequestError) as caught:
-        client.refunds.create({"payment_intent": intent["id"]})
-    assert caught.value.code == "charge_disputed"
-
-
-@pytest.mark.parametrize(("evidence", "end", "last"), [
-    ("winning_evidence", "won", "charge.dispute.funds_reinstated"),
-    ("losing_evidence", "lost", "charge.dispute.closed"),
-    ("well", "under_review", "charge.dispute.updated"),
-])  # fmt: skip
-def test_evidence_decides_a_dispute(fake, paid, client, types, evidence, end, last):
-    paid("4000000000000259")
-    dispute = client.disputes.list().data[0]
-    updated = client.disputes.update(dispute.id, {"evidence": {"uncategorized_text": evidence}, "metadata": {"a": "b"}})
-    assert (updated.status, updated.evidence_details.submission_count, updated.metadata["a"]) == (
-        "under_review",
-        1,
-        "b",
-    )
-    fake.advance(60)
-    assert client.disputes.retrieve(dispute.id).status == end
-    assert types()[-1] == last
-
-
-@pytest.mark.parametrize(
-    ("card", "end"), [("pm_card_createDispute", "lost"), ("pm_card_createDisputeInquiry", "warning_closed")]
-)
-def test_closing_accepts_a_dispute_and_ends_an_inquiry(paid, client, types, card, end):
-    paid(card)
-    dispute = client.disputes.list().data[0]
-    assert client.disputes.close(dispute.id).status == end
-    assert types()[-1] == "charge.dispute.closed"
-    with pytest.raises(stripe.InvalidRequestError, match="already closed"):
-        client.disputes.close(dispute.id)
-
-
-def test_an_inquiry_takes_no_money_and_allows_refunds(paid, client):
-    intent = paid("pm_card_createDisputeInquiry")
-    dispute = client.disputes.list({"charge": intent["latest_charge"]}).data[0]
-    assert (dispute.status, dispute.balance_transactions) == ("warning_needs_response", [])
-    assert client.refunds.create({"payment_intent": intent["id"]}).status == "succeeded"
-
-
-def test_multiple_disputes_of_one_charge(paid, client):
-    paid("pm_card_createMultipleDisputes")
-    assert len(client.disputes.list().data) == 2
 
 
 def test_the_balance_tells_all_money_moves(fake, paid, client):
@@ -164,3 +114,93 @@ def test_the_balance_tells_all_money_moves(fake, paid, client):
     lines = client.balance_transactions.list().data
     assert [(line.type, line.amount) for line in lines] == [("refund", -500), ("charge", 2000)]
     assert client.balance_transactions.retrieve(lines[0].id).source.startswith("re_")
+
+
+def test_a_refund_at_the_dashboard_has_no_mark_of_the_program(fake, paid, client, types):
+    intent = paid()
+    refund = fake.refund(intent["id"], 700, reason="requested_by_customer")
+    assert (refund["amount"], refund["metadata"], refund["reason"]) == (700, {}, "requested_by_customer")
+    assert types()[-2:] == ["refund.created", "charge.refunded"]
+    created = client.events.list({"type": "refund.created"}).data[0]
+    assert (created.request.id, created.request.idempotency_key) == (None, None)
+    assert fake.refund(intent["id"])["amount"] == 1300
+    with pytest.raises(StripeRefusal, match="already been refunded"):
+        fake.refund(intent["id"])
+
+
+@pytest.mark.parametrize(("status", "field"), [("pending", "pending_reason"), ("requires_action", "next_action")])
+def test_refunds_are_held_until_they_are_told_to_go_on(fake, paid, client, types, status, field):
+    fake.hold_refunds(2, status=status)
+    intent = paid()
+    held, other = (client.refunds.create({"payment_intent": intent["id"], "amount": 500}) for _ in range(2))
+    assert (held.status, other.status, held.balance_transaction) == (status, status, None)
+    assert field in held
+    assert client.refunds.create({"payment_intent": intent["id"], "amount": 500}).status == "succeeded"
+    fake.advance(20 * 86400)
+    assert client.refunds.retrieve(held.id).status == status
+    settled = fake.settle_refund(held.id)
+    assert settled["status"] == "succeeded"
+    assert settled["balance_transaction"]
+    assert field not in settled
+    assert fake.fail_refund(other.id)["status"] == "failed"
+    assert types()[-3:] == ["refund.failed", "refund.updated", "charge.refund.updated"]
+    assert client.charges.retrieve(held.charge).amount_refunded == 1000
+
+
+def test_only_a_refund_that_waits_for_the_customer_can_be_canceled_by_the_api(fake, paid, client, types):
+    intent = paid()
+    waiting = fake.refund(intent["id"], 500, status="requires_action")
+    pending = fake.refund(intent["id"], 500, status="pending")
+    assert client.refunds.cancel(waiting["id"]).status == "canceled"
+    assert types()[-2:] == ["refund.updated", "charge.refund.updated"]
+    with pytest.raises(stripe.InvalidRequestError, match="unsupported"):
+        client.refunds.cancel(pending["id"])
+    assert fake.cancel_refund(pending["id"])["status"] == "canceled"
+    assert client.charges.retrieve(intent["latest_charge"]).amount_refunded == 0
+    assert client.refunds.create({"payment_intent": intent["id"]}).amount == 2000
+
+
+def test_a_hold_of_refunds_is_saved(fake, paid, client, clock):
+    fake.hold_refunds()
+    intent = paid()
+    again = FakeStripe.load(fake.dump(), clock=clock)
+    assert again.refund(intent["id"])["status"] == "pending"
+    assert again.refunds.keys() != fake.refunds.keys()
+
+
+def test_refused_refunds_say_what_stripe_says(fake, paid, client):
+    intent = paid()
+
+    def refusal(given):
+        with pytest.raises(stripe.InvalidRequestError) as caught:
+            client.refunds.create(given)
+        return caught.value.user_message, caught.value.code, caught.value.param, caught.value.http_status
+
+    one_of = "One of the following params should be provided for this request: payment_intent or charge."
+    assert refusal({}) == (one_of, None, None, 400)
+    assert refusal({"charge": "ch_none"}) == ("No such charge: 'ch_none'", "resource_missing", "id", 404)
+    assert refusal({"charge": intent["latest_charge"], "amount": 4000}) == (
+        "Refund amount ($40.00) is greater than unrefunded amount on charge ($20.00)", None, "amount", 400,
+    )  # fmt: skip
+    assert refusal({"charge": intent["latest_charge"], "amount": 0})[1] == "parameter_invalid_integer"
+    assert refusal({"charge": intent["latest_charge"], "reason": "expired_uncaptured_charge"})[0] == (
+        "Invalid reason: must be one of duplicate, fraudulent, or requested_by_customer"
+    )
+    failed = paid("4000000000000341")
+    assert refusal({"charge": failed["latest_charge"]})[0] == (
+        f"This PaymentIntent ({failed['id']}) does not have a successful charge to refund."
+    )
+
+
+def test_refunds_are_listed_by_their_payment_and_in_pages(fake, paid, client):
+    first, second = paid(), paid()
+    ids = [client.refunds.create({"payment_intent": first["id"], "amount": 100}).id for _ in range(5)]
+    other = client.refunds.create({"payment_intent": second["id"]}).id
+    assert [item.id for item in client.refunds.list({"limit": 2})] == [other, ids[4]]
+    assert [item.id for item in client.refunds.list({"charge": second["latest_charge"]})] == [other]
+    pages = client.refunds.list({"payment_intent": first["id"], "limit": 2})
+    assert [item.id for item in pages.auto_paging_iter()] == ids[::-1]
+    before = client.refunds.list({"payment_intent": first["id"], "ending_before": ids[1], "limit": 2})
+    assert ([item.id for item in before], before.has_more) == ([ids[3], ids[2]], True)
+    with pytest.raises(stripe.InvalidRequestError, match="No such refund"):
+        client.refunds.list({"starting_after": "re_none"})

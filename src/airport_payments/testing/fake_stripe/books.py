@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airport_payments.testing.fake_stripe.constants import MAX_OBJECTS, STRIPE_PAGES
 from airport_payments.testing.fake_stripe.errors import no_such
@@ -51,6 +51,7 @@ class Books:
         answers: Stored answers by idempotency key.
         timers: What is to happen later: a heap.
         timer_count: How many timers there ever were.
+        switches: What a test told the fake to do to what comes next, by the name of the rule.
     """
 
     account: str
@@ -59,6 +60,7 @@ class Books:
     answers: dict[str, Obj] = field(default_factory=dict[str, "Obj"])
     timers: list[Timer] = field(default_factory=list["Timer"])
     timer_count: int = 0
+    switches: Obj = field(default_factory=dict[str, "Any"])
 
     def add(self, obj: Obj) -> Obj:
         """Store a new object."""
@@ -97,6 +99,7 @@ class Books:
             "answers": clone(self.answers),
             "timers": [list(timer) for timer in self.timers],
             "timer_count": self.timer_count,
+            "switches": clone(self.switches),
         }
 
     @classmethod
@@ -109,6 +112,7 @@ class Books:
             answers=dict(saved["answers"]),
             timers=[(due, number, what, object_id) for due, number, what, object_id in saved["timers"]],
             timer_count=saved["timer_count"],
+            switches=dict(saved.get("switches", {})),
         )
 
 

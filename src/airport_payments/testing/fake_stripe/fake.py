@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Literal
 
-from airport_payments.testing.fake_stripe import attempts, intents, refunds, saving, webhooks
+from airport_payments.testing.fake_stripe import saving, webhooks
 from airport_payments.testing.fake_stripe.api import Api, FakeResponse, LoggedRequest
 from airport_payments.testing.fake_stripe.constants import API_VERSION, DEFAULT_ACCOUNT
-from airport_payments.testing.fake_stripe.errors import StripeRefusal
 from airport_payments.testing.fake_stripe.faults import Fault, Injection
-from airport_payments.testing.fake_stripe.json_types import clone
+from airport_payments.testing.fake_stripe.happenings import Happenings
+from airport_payments.testing.fake_stripe.json_types import copied
 from airport_payments.testing.fake_stripe.sender import AutomaticDeliveries, attempt, new_client
 from airport_payments.testing.fake_stripe.server import FakeServer
 from airport_payments.testing.fake_stripe.transports import FakeAsyncTransport, FakeTransport, pause
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from airport_payments.testing.fake_stripe.json_types import JsonObject, Obj
+    from airport_payments.testing.fake_stripe.json_types import JsonObject
 
 
-class FakeStripe:
+class FakeStripe(Happenings):
     """A stateful stand-in for Stripe's API, at the level of HTTP.
 
     Example:
@@ -58,7 +58,7 @@ class FakeStripe:
     ) -> None:
         if any("_live_" in key for key in (api_key, publishable_key)):
             raise ValueError("FakeStripe takes no live keys")
-        self._api = Api(api_key, publishable_key, clock, seed)
+        super().__init__(Api(api_key, publishable_key, clock, seed))
         self._random = random.Random(seed)  # noqa: S311 - the order of a fake's deliveries
 
     # Requests
@@ -205,64 +205,7 @@ class FakeStripe:
         """Return a context manager in which a thread delivers and retries; see `serve`."""
         return AutomaticDeliveries(self._api, duplicates=duplicates, shuffled=shuffled, retry_scale=retry_scale)
 
-    # What customers and banks do
-
-    def pay(self, intent_id: str, card: str = "4242424242424242", *, account: str = DEFAULT_ACCOUNT) -> JsonObject:
-        """Do what Stripe.js does in the customer's browser: confirm with a card.
-
-        Args:
-            intent_id: The payment intent.
-            card: A test number, or a name such as `pm_card_visa`.
-            account: Whose intent.
-
-        Returns:
-            The intent as it then is; a declined card shows in `last_payment_error`.
-
-        Raises:
-            StripeRefusal: If the intent cannot be confirmed at all.
-        """
-        with self._api.lock:
-            self._api.run_due()
-            books = self._api.books(account)
-            call = self._api.call(books, publishable=True)
-            intent = books.get("payment_intent", intent_id, "intent")
-            number = card.replace(" ", "")
-            given: Obj = {"type": "card", "card": {"number": number}}
-            params: Obj = {"payment_method_data": given} if number.isdecimal() else {"payment_method": card}
-            try:
-                intents.confirm(call, intent, {**params, "use_stripe_sdk": True})
-            except StripeRefusal as refusal:
-                if refusal.status != 402:
-                    raise
-            return _copy(intent)
-
-    def authenticate(self, intent_id: str, succeed: bool = True, *, account: str = DEFAULT_ACCOUNT) -> JsonObject:  # noqa: FBT001, FBT002
-        """Give the customer's answer to the 3DS question, and return the intent as it then is.
-
-        Raises:
-            ValueError: If the intent waits for none.
-        """
-        with self._api.lock:
-            self._api.run_due()
-            books = self._api.books(account)
-            intent = books.get("payment_intent", intent_id, "intent")
-            return _copy(attempts.answer(self._api.call(books), intent, succeed=succeed))
-
-    def settle(self, intent_id: str, *, succeed: bool = True, account: str = DEFAULT_ACCOUNT) -> JsonObject:
-        """Let the bank answer now for an intent in `processing`, and return the intent."""
-        with self._api.lock:
-            books = self._api.books(account)
-            intent = books.get("payment_intent", intent_id, "intent")
-            attempts.bank_answers(self._api.call(books), intent, succeeds=succeed)
-            return _copy(intent)
-
-    def fail_refund(self, refund_id: str, *, account: str = DEFAULT_ACCOUNT) -> JsonObject:
-        """Let a refund come back from the bank, and return it."""
-        with self._api.lock:
-            books = self._api.books(account)
-            refund = books.get("refund", refund_id, "refund")
-            refunds.fail(self._api.call(books), refund)
-            return _copy(refund)
+    # Time
 
     def advance(self, seconds: float) -> None:
         """Move the fake's clock forward, and let happen what is then due."""
@@ -341,7 +284,7 @@ class FakeStripe:
     def objects(self, kind: str, *, account: str = DEFAULT_ACCOUNT) -> dict[str, JsonObject]:
         """Return copies of all objects of a kind (`payment_intent`, `customer`, …) by id, oldest first."""
         with self._api.lock:
-            return {object_id: _copy(obj) for object_id, obj in self._api.books(account).objects[kind].items()}
+            return {object_id: copied(obj) for object_id, obj in self._api.books(account).objects[kind].items()}
 
     # Saving
 
@@ -366,8 +309,3 @@ class FakeStripe:
         fake = cls(api_key, publishable_key, clock, seed)
         saving.restore(fake._api, text)
         return fake
-
-
-def _copy(obj: Obj) -> JsonObject:
-    copied: JsonObject = clone(obj)
-    return copied

@@ -21,6 +21,12 @@ def clone(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
+def copied(obj: Obj) -> JsonObject:
+    """Copy an object for a caller outside the package."""
+    copy: JsonObject = clone(obj)
+    return copy
+
+
 def changed_attributes(before: Obj, after: Obj) -> Obj:
     """Say what `data.previous_attributes` of an event says: the old values of the fields that changed."""
     changes: Obj = {}

@@ -87,6 +87,13 @@ def in_words(amount: int, currency: str) -> str:
     return f"{sign}{amount / 10**digits:,.{digits}f} {currency}"
 
 
+def with_symbol(amount: int, currency: str) -> str:
+    """Write an amount as messages about refunds do: `$` and `€` are recorded, other currencies are guessed."""
+    symbol = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}.get(currency)
+    number = in_words(amount, currency).removeprefix("$").partition(" ")[0]
+    return f"{symbol}{number}" if symbol else f"{number} {currency.upper()}"
+
+
 def _limit(word: str, relation: str, limit: int, currency: str, param: str) -> StripeRefusal:
     return invalid_request(
         f"Amount must be {relation} {in_words(limit, currency)}", code=f"amount_too_{word}", param=param

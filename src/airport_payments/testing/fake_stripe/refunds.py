@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from airport_payments.testing.fake_stripe import payment_methods
-from airport_payments.testing.fake_stripe.charges import CLOSED
-from airport_payments.testing.fake_stripe.constants import REFUND_DELAY
-from airport_payments.testing.fake_stripe.errors import invalid_request, parameter_missing
+from airport_payments.testing.fake_stripe.constants import REFUND_ACTION_PERIOD, REFUND_DELAY
+from airport_payments.testing.fake_stripe.errors import invalid_request
 from airport_payments.testing.fake_stripe.json_types import changed_attributes, clone
-from airport_payments.testing.fake_stripe.money import in_words
+from airport_payments.testing.fake_stripe.money import with_symbol
 from airport_payments.testing.fake_stripe.objects import new_balance_transaction, new_refund
 from airport_payments.testing.fake_stripe.validation import merged_metadata
 
@@ -17,9 +16,21 @@ if TYPE_CHECKING:
     from airport_payments.testing.fake_stripe.books import Call
     from airport_payments.testing.fake_stripe.json_types import Obj
 
+Reason = Literal["duplicate", "fraudulent", "requested_by_customer"]
+HeldStatus = Literal["pending", "requires_action"]
+FailureReason = Literal[
+    "charge_for_pending_refund_disputed",
+    "declined",
+    "expired_or_canceled_card",
+    "insufficient_funds",
+    "lost_or_stolen_card",
+    "merchant_request",
+    "unknown",
+]
 
-def create(call: Call, params: Obj) -> Obj:
-    """POST /v1/refunds."""
+
+def create(call: Call, params: Obj, status: HeldStatus | None = None) -> Obj:
+    """POST /v1/refunds; a status that is given stays until someone ends it."""
     charge = _charge(call, params)
     _check_refundable(call, charge)
     left = charge["amount_captured"] - charge["amount_refunded"]
@@ -28,14 +39,7 @@ def create(call: Call, params: Obj) -> Obj:
     metadata = merged_metadata({}, params.get("metadata", {}))
     refund = new_refund(call, charge, amount, params)
     refund["metadata"] = metadata
-    method = call.books.objects["payment_method"][charge["payment_method"]]
-    fate = payment_methods.card_of(call.books, method).refund
-    if fate == "pending":
-        refund.update(status="pending", pending_reason="processing")
-    else:
-        _book(call, refund)
-    if fate != "ok":
-        call.books.later(call.now + REFUND_DELAY, f"refund_{fate}", refund["id"])
+    _begin(call, refund, status or _held(call))
     call.books.add(refund)
     before = clone(charge)
     _add_refunded(charge, amount)
@@ -56,12 +60,16 @@ def cancel(call: Call, refund: Obj, params: Obj) -> Obj:
     """POST /v1/refunds/{id}/cancel: only while it waits for the customer's bank details."""
     del params
     if refund["status"] != "requires_action":
-        raise invalid_request(
-            f"You can only cancel refunds with a status of requires_action. This refund has a status of "
-            f"{refund['status']}.",
-            executed=True,
-        )
+        raise invalid_request("Canceling this refund is unsupported.", executed=True)
+    return end(call, refund)
+
+
+def end(call: Call, refund: Obj) -> Obj:
+    """Cancel a refund that waits; what the API refuses for a pending one, the dashboard does."""
+    if refund["status"] not in {"pending", "requires_action"}:
+        raise invalid_request("Canceling this refund is unsupported.", executed=True)
     before = clone(refund)
+    _end_waiting(refund)
     refund["status"] = "canceled"
     _give_back(call, refund)
     _record_update(call, refund, before)
@@ -69,22 +77,22 @@ def cancel(call: Call, refund: Obj, params: Obj) -> Obj:
 
 
 def succeed(call: Call, refund: Obj) -> None:
-    """Let a pending refund arrive."""
-    if refund["status"] != "pending":
+    """Let a refund that waits arrive."""
+    if refund["status"] not in {"pending", "requires_action"}:
         return
     before = clone(refund)
+    _end_waiting(refund)
     refund["status"] = "succeeded"
-    refund.pop("pending_reason", None)
     _book(call, refund)
     _record_update(call, refund, before)
 
 
-def fail(call: Call, refund: Obj, reason: str = "expired_or_canceled_card") -> None:
-    """Let a refund come back from the bank, after it had succeeded or while it was pending."""
+def fail(call: Call, refund: Obj, reason: FailureReason = "expired_or_canceled_card") -> None:
+    """Let a refund come back from the bank, after it had succeeded or while it was waiting."""
     if refund["status"] not in {"succeeded", "pending", "requires_action"}:
         return
     before = clone(refund)
-    refund.pop("pending_reason", None)
+    _end_waiting(refund)
     refund.update(status="failed", failure_reason=reason)
     if refund["balance_transaction"] is not None:
         line = new_balance_transaction(call, refund, "refund_failure", refund["amount"])
@@ -94,40 +102,84 @@ def fail(call: Call, refund: Obj, reason: str = "expired_or_canceled_card") -> N
     _record_update(call, refund, before)
 
 
+def _begin(call: Call, refund: Obj, status: HeldStatus | None) -> None:
+    """Set how a refund begins: as it is told to, else as the card is known for."""
+    if status == "pending":
+        refund.update(status="pending", pending_reason="insufficient_funds")
+    elif status == "requires_action":
+        sent = {"email_sent_at": call.now, "email_sent_to": "customer@example.com"}
+        details = {"email_sent": sent, "expires_at": call.now + REFUND_ACTION_PERIOD}
+        refund.update(status=status, next_action={"display_details": details, "type": "display_details"})
+    else:
+        method = call.books.objects["payment_method"][refund["payment_method"]]
+        fate = payment_methods.card_of(call.books, method).refund
+        if fate == "pending":
+            refund.update(status="pending", pending_reason="processing")
+        else:
+            _book(call, refund)
+        if fate != "ok":
+            call.books.later(call.now + REFUND_DELAY, f"refund_{fate}", refund["id"])
+
+
+def _held(call: Call) -> HeldStatus | None:
+    """Return the status in which a test wants the next refund to wait, and count it."""
+    switch = call.books.switches.get("held_refunds")
+    if switch is None or switch["times"] < 1:
+        return None
+    switch["times"] -= 1
+    status: HeldStatus = switch["status"]
+    return status
+
+
+def _end_waiting(refund: Obj) -> None:
+    refund.pop("pending_reason", None)
+    refund.pop("next_action", None)
+
+
 def _charge(call: Call, params: Obj) -> Obj:
     given = [name for name in ("charge", "payment_intent") if name in params]
     if not given:
-        raise parameter_missing("payment_intent")
+        raise invalid_request(
+            "One of the following params should be provided for this request: payment_intent or charge."
+        )
     if len(given) > 1:
         raise invalid_request("You may only specify one of these parameters: charge, payment_intent.", param="charge")
     if "charge" in params:
-        return call.books.get("charge", params["charge"], "charge", in_url=False)
+        return call.books.get("charge", params["charge"], "id")
     intent = call.books.get("payment_intent", params["payment_intent"], "payment_intent", in_url=False)
     charge = call.books.objects["charge"].get(intent["latest_charge"] or "")
-    if charge is None or charge["status"] != "succeeded" or not charge["captured"]:
-        raise invalid_request(
-            f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
-            param="payment_intent",
-            executed=True,
-        )
+    if charge is None:
+        raise _nothing_to_refund(intent["id"])
     return charge
 
 
+def _nothing_to_refund(intent_id: str) -> Exception:
+    return invalid_request(
+        f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.", executed=True
+    )
+
+
 def _check_refundable(call: Call, charge: Obj) -> None:
-    if charge["status"] != "succeeded" or not charge["captured"]:
-        raise invalid_request(f"Charge {charge['id']} was not captured: there is nothing to refund.", executed=True)
+    if charge["status"] != "succeeded":
+        raise _nothing_to_refund(charge["payment_intent"])
+    if not charge["captured"]:
+        raise invalid_request(
+            f"This uncaptured Charge was created by a PaymentIntent ({charge['payment_intent']}). You must cancel the "
+            "PaymentIntent to reverse the authorization instead of refunding the Charge directly. For more "
+            "information, see https://stripe.com/docs/payments/place-a-hold-on-a-payment-method",
+            executed=True,
+        )
     if charge["refunded"]:
         raise invalid_request(
             f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded", executed=True
         )
-    for dispute in call.books.objects["dispute"].values():
-        lost_or_open = dispute["status"] not in CLOSED or dispute["status"] == "lost"
-        if dispute["charge"] == charge["id"] and lost_or_open and not dispute["is_charge_refundable"]:
-            raise invalid_request(
-                f"Charge {charge['id']} has been charged back; cannot issue a refund.",
-                code="charge_disputed",
-                executed=True,
-            )
+    disputes = call.books.objects["dispute"].values()
+    if any(dispute["charge"] == charge["id"] and not dispute["is_charge_refundable"] for dispute in disputes):
+        raise invalid_request(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.",
+            code="charge_disputed",
+            executed=True,
+        )
 
 
 def _check_amount(charge: Obj, amount: int, left: int) -> None:
@@ -137,8 +189,8 @@ def _check_amount(charge: Obj, amount: int, left: int) -> None:
         )
     if amount > left:
         raise invalid_request(
-            f"Refund amount ({in_words(amount, charge['currency'])}) is greater than unrefunded amount on charge "
-            f"({in_words(left, charge['currency'])})",
+            f"Refund amount ({with_symbol(amount, charge['currency'])}) is greater than unrefunded amount on charge "
+            f"({with_symbol(left, charge['currency'])})",
             param="amount",
             executed=True,
         )
