@@ -74,8 +74,9 @@ def charge(call: Call, intent: Obj, method: Obj, card: Card, decline: Decline | 
         collect(call, attempt, intent["amount"], at_once=intent["capture_method"] == "automatic")
         succeed(intent, intent["amount"])
         call.record("charge.succeeded", attempt)
-        call.record("payment_intent.succeeded", intent)
+        # Recorded: a test card's dispute is announced before the payment intent is.
         consequences(call, attempt, card)
+        call.record("payment_intent.succeeded", intent)
     return None
 
 
@@ -113,8 +114,9 @@ def bank_answers(call: Call, intent: Obj, *, succeeds: bool | None = None) -> No
         collect(call, attempt, intent["amount"])
         succeed(intent, intent["amount"])
         call.record("charge.succeeded", attempt)
-        call.record("payment_intent.succeeded", intent)
+        # Recorded: a test card's dispute is announced before the payment intent is.
         consequences(call, attempt, card)
+        call.record("payment_intent.succeeded", intent)
         return
     decline = card.decline
     message = decline.message if decline else "The bank refused the debit."

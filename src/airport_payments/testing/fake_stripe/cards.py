@@ -9,6 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+DisputeReason = Literal[
+    "bank_cannot_process", "check_returned", "credit_not_processed", "customer_initiated", "debit_not_authorized",
+    "duplicate", "fraudulent", "general", "incorrect_account_details", "insufficient_funds", "noncompliant",
+    "product_not_received", "product_unacceptable", "subscription_canceled", "unrecognized",
+]  # fmt: skip
 ThreeDS = Literal["none", "optional", "required", "always", "unless_set_up", "set_up"]
 
 
@@ -58,7 +63,8 @@ class Card:
         decline: How a charge fails, if it does.
         three_ds: When the customer must authenticate.
         attaches: Whether a customer may save it; plain declines are refused there too.
-        dispute: The reason of the dispute that follows a successful charge; `inquiry` for an inquiry.
+        dispute: The reason of the dispute that follows a successful charge.
+        inquiry: Whether that is only an inquiry.
         refund: What becomes of its refunds.
         delay: Seconds in `processing`, for methods that are not instant; None for a card.
     """
@@ -69,7 +75,8 @@ class Card:
     decline: Decline | None = None
     three_ds: ThreeDS = "none"
     attaches: bool = True
-    dispute: str | None = None
+    dispute: DisputeReason | None = None
+    inquiry: bool = False
     dispute_count: int = 1
     refund: Literal["ok", "pending", "fail"] = "ok"
     funding: str = "credit"
@@ -138,7 +145,7 @@ CARDS: Final = (
     Card("4000000000003055", names=("threeDSecureOptional",), three_ds="optional"),
     Card("4000000000000259", names=("createDispute",), dispute="fraudulent"),
     Card("4000000000002685", names=("createDisputeProductNotReceived",), dispute="product_not_received"),
-    Card("4000000000001976", names=("createDisputeInquiry",), dispute="inquiry"),
+    Card("4000000000001976", names=("createDisputeInquiry",), dispute="general", inquiry=True),
     Card("4000000404000079", names=("createMultipleDisputes",), dispute="fraudulent", dispute_count=2),
     Card("4000000000005423", names=("createIssuerFraudRecord",), fraud_warning=True),
     Card("4000000000007726", names=("pendingRefund",), refund="pending"),

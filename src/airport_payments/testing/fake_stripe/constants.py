@@ -21,8 +21,10 @@ REFUND_DELAY: Final = 60
 REFUND_ACTION_PERIOD: Final = 45 * DAY
 # Stripe's slow test bank accounts take three minutes (docs.stripe.com/testing, SEPA Direct Debit).
 BANK_DEBIT_DELAY: Final = 180
-# An inquiry or dispute must be answered within about a week or two; Stripe's sample objects show nine days.
-DISPUTE_EVIDENCE_PERIOD: Final = 9 * DAY
+# Until the end of which day a dispute can be answered: recorded once at Stripe's sandbox. Real banks differ.
+DISPUTE_EVIDENCE_DAYS: Final = 8
+# An inquiry that did not become a chargeback is closed then (docs.stripe.com/disputes/how-disputes-work).
+INQUIRY_LIFETIME: Final = 120 * DAY
 # Card payments become available two days later, in an account of the United States.
 AVAILABLE_AFTER: Final = 2 * DAY
 # GET /v1/events goes back 30 days (docs.stripe.com/api/events).

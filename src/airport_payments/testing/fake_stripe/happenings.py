@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airport_payments.testing.fake_stripe import attempts, intents, refunds
+from airport_payments.testing.fake_stripe import attempts, disputes, intents, refunds
 from airport_payments.testing.fake_stripe.constants import DEFAULT_ACCOUNT
 from airport_payments.testing.fake_stripe.errors import StripeRefusal
 from airport_payments.testing.fake_stripe.json_types import copied
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from airport_payments.testing.fake_stripe.api import Api
     from airport_payments.testing.fake_stripe.books import Call
+    from airport_payments.testing.fake_stripe.cards import DisputeReason
+    from airport_payments.testing.fake_stripe.disputes import Outcome
     from airport_payments.testing.fake_stripe.json_types import JsonObject, Obj
     from airport_payments.testing.fake_stripe.refunds import FailureReason, HeldStatus, Reason
 
@@ -110,7 +112,71 @@ class Happenings:
             refunds.fail(call, refund, reason)
             return copied(refund)
 
+    def dispute(
+        self,
+        intent_id: str,
+        amount: int | None = None,
+        *,
+        reason: DisputeReason = "fraudulent",
+        inquiry: bool = False,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> JsonObject:
+        """Let the customer dispute a payment at the bank, which takes the money back at once.
+
+        Args:
+            intent_id: The payment intent.
+            amount: How much; all that was captured by default.
+            reason: As the bank gives it.
+            inquiry: Only ask, and take nothing; see `escalate_dispute`.
+            account: Whose intent.
+
+        Returns:
+            The dispute.
+
+        Raises:
+            ValueError: If nothing was captured.
+        """
+        with self._working(account) as call:
+            intent = call.books.get("payment_intent", intent_id, "intent")
+            charge = call.books.objects["charge"].get(intent["latest_charge"] or "")
+            if charge is None or not charge["captured"]:
+                raise ValueError(f"{intent_id} has no captured charge to dispute")
+            return copied(disputes.open_dispute(call, charge, reason, inquiry=inquiry, amount=amount))
+
+    def escalate_dispute(self, dispute_id: str, *, account: str = DEFAULT_ACCOUNT) -> JsonObject:
+        """Let the bank turn an inquiry into a dispute, which takes the money back, and return it."""
+        with self._working(account) as call:
+            dispute = call.books.get("dispute", dispute_id, "dispute")
+            disputes.escalate(call, dispute)
+            return copied(dispute)
+
+    def close_dispute(self, dispute_id: str, outcome: Outcome, *, account: str = DEFAULT_ACCOUNT) -> JsonObject:
+        """Let the bank close a dispute, answered or not, and return it.
+
+        Raises:
+            ValueError: If it is closed already.
+        """
+        with self._working(account) as call:
+            dispute = call.books.get("dispute", dispute_id, "dispute")
+            if dispute["status"] in disputes.CLOSED:
+                raise ValueError(f"{dispute_id} is closed already: it is {dispute['status']}")
+            disputes.settle(call, dispute, outcome)
+            return copied(dispute)
+
     # Staff at the dashboard
+
+    def answer_dispute(
+        self, dispute_id: str, evidence: str = "Evidence.", *, account: str = DEFAULT_ACCOUNT
+    ) -> JsonObject:
+        """Submit evidence by hand, and return the dispute; three words decide it, see docs.stripe.com/testing.
+
+        Raises:
+            StripeRefusal: If it is closed already.
+        """
+        with self._working(account) as call:
+            dispute = call.books.get("dispute", dispute_id, "dispute")
+            disputes.update(call, dispute, {"evidence": {"uncategorized_text": evidence}})
+            return copied(dispute)
 
     def refund(
         self,

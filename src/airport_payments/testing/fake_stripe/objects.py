@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airport_payments.testing.fake_stripe.constants import AVAILABLE_AFTER, DISPUTE_EVIDENCE_PERIOD
+from airport_payments.testing.fake_stripe.constants import AVAILABLE_AFTER, DAY, DISPUTE_EVIDENCE_DAYS
 
 if TYPE_CHECKING:
     from airport_payments.testing.fake_stripe.books import Call
@@ -226,9 +226,20 @@ def new_refund(call: Call, charge: Obj, amount: int, params: Obj) -> Obj:
     }
 
 
-def new_dispute(call: Call, charge: Obj, reason: str) -> Obj:
+def evidence_due(call: Call) -> int:
+    """Return until when evidence is taken: the last second of a day, in UTC."""
+    return (call.now // DAY + DISPUTE_EVIDENCE_DAYS + 1) * DAY - 1
+
+
+def new_dispute(call: Call, charge: Obj, reason: str, *, inquiry: bool) -> Obj:
     """Make a dispute of a charge, or an inquiry."""
-    inquiry = reason == "inquiry"
+    network = charge["payment_method_details"].get("card", {}).get("network")
+    details: Obj = {
+        "brand": network,
+        "case_type": "inquiry" if inquiry else "chargeback",
+        "network": network,
+        "network_reason_code": "10" if inquiry else NETWORK_REASON_CODES.get(reason),
+    }
     return {
         "id": call.ids.new("du"),
         "object": "dispute",
@@ -239,9 +250,9 @@ def new_dispute(call: Call, charge: Obj, reason: str) -> Obj:
         "created": call.now,
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": dict.fromkeys(EVIDENCE_FIELDS),
+        "evidence": {**dict.fromkeys(EVIDENCE_FIELDS), "enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": call.now + DISPUTE_EVIDENCE_PERIOD,
+            "due_by": evidence_due(call),
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
@@ -252,15 +263,13 @@ def new_dispute(call: Call, charge: Obj, reason: str) -> Obj:
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {
-            "card": {"brand": "visa", "case_type": "inquiry" if inquiry else "chargeback", "network_reason_code": "10"},
-            "type": "card",
-        },
-        "reason": "general" if inquiry else reason,
+        **({"payment_method_details": {"card": details, "type": "card"}} if network else {}),
+        "reason": reason,
         "status": "warning_needs_response" if inquiry else "needs_response",
     }
 
 
+NETWORK_REASON_CODES = {"fraudulent": "10.4", "product_not_received": "13.1"}  # of Visa
 EVIDENCE_FIELDS = (
     "access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure",
     "cancellation_rebuttal", "customer_communication", "customer_email_address", "customer_name",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from airport_payments.testing.fake_stripe import charges, intents, lists, payment_methods, refunds, webhooks
+from airport_payments.testing.fake_stripe import disputes, intents, lists, payment_methods, refunds, webhooks
 from airport_payments.testing.fake_stripe.books import KINDS
 from airport_payments.testing.fake_stripe.errors import invalid_request, no_such, unknown_url
 from airport_payments.testing.fake_stripe.json_types import changed_attributes, clone
@@ -121,14 +121,6 @@ def _update_charge(call: Call, charge: Obj, params: Obj) -> None:
     call.record("charge.updated", charge, changed_attributes(before, charge))
 
 
-def _close_dispute(call: Call, dispute: Obj, params: Obj) -> None:
-    del params
-    if dispute["status"] in charges.CLOSED:
-        raise invalid_request("This dispute is already closed", executed=True)
-    inquiry = dispute["status"].startswith("warning")
-    charges.settle_dispute(call, dispute, "warning_closed" if inquiry else "lost")
-
-
 def _customers_methods(call: Call, customer_id: str, params: Obj) -> Obj:
     call.books.get("customer", customer_id, "customer")
     url = f"/v1/customers/{customer_id}/payment_methods"
@@ -174,8 +166,8 @@ _OPERATIONS: Final[dict[str, Operation]] = {
     "POST refunds/{refund}/cancel": _on("refund", "refund", refunds.cancel),
     "GET disputes": _all("dispute", "/v1/disputes"),
     "GET disputes/{dispute}": _get("dispute", "dispute"),
-    "POST disputes/{dispute}": _on("dispute", "dispute", charges.update_dispute),
-    "POST disputes/{dispute}/close": _on("dispute", "dispute", _close_dispute),
+    "POST disputes/{dispute}": _on("dispute", "dispute", disputes.update),
+    "POST disputes/{dispute}/close": _on("dispute", "dispute", disputes.close),
     "GET events": _all("event", "/v1/events"),
     "GET events/{id}": _get("event", "id"),
     "GET balance_transactions": _all("balance_transaction", "/v1/balance_transactions"),

@@ -6,7 +6,7 @@ import heapq
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from airport_payments.testing.fake_stripe import attempts, charges, intents, refunds
+from airport_payments.testing.fake_stripe import attempts, charges, disputes, intents, refunds
 from airport_payments.testing.fake_stripe.constants import MAX_DUE_PER_TICK
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ _ACTIONS: Final[dict[str, tuple[str, Callable[[Call, Obj], None]]]] = {
     "book_payment": ("charge", charges.book_payment_later),
     "refund_pending": ("refund", refunds.succeed),
     "refund_fail": ("refund", refunds.fail),
-    "decide_dispute": ("dispute", charges.decide_dispute),
+    "decide_dispute": ("dispute", disputes.decide),
+    "miss_deadline": ("dispute", disputes.miss_deadline),
+    "end_inquiry": ("dispute", disputes.end_inquiry),
 }
 
 
