@@ -60,37 +60,6 @@ def test_automatic_async_books_the_balance_transaction_later(fake, create, clien
     assert ("charge.updated" in types()) is not booked
 
 
-def test_manual_capture_authorises_then_captures_a_part(create, client, types):
-    intent = create(capture_method="manual", **CONFIRMED)
-    assert (intent.status, intent.amount_capturable, intent.amount_received) == ("requires_capture", 2000, 0)
-    with pytest.raises(stripe.InvalidRequestError) as caught:
-        client.payment_intents.capture(intent.id, {"amount_to_capture": 2001})
-    assert caught.value.code == "amount_too_large"
-    captured = client.payment_intents.capture(intent.id, {"amount_to_capture": 1500, "expand": ["latest_charge"]})
-    assert (captured.status, captured.amount_received, captured.amount_capturable) == ("succeeded", 1500, 0)
-    # Since basil the part that is released is no refund.
-    assert (captured.latest_charge.amount_captured, captured.latest_charge.amount_refunded) == (1500, 0)
-    assert types() == [
-        "payment_intent.created",
-        "charge.succeeded",
-        "payment_intent.amount_capturable_updated",
-        "charge.captured",
-        "payment_intent.succeeded",
-    ]
-
-
-def test_an_authorisation_expires_after_seven_days(clock, create, client, types):
-    intent = create(capture_method="manual", **CONFIRMED)
-    clock.forward(days=6, hours=23)
-    assert client.payment_intents.retrieve(intent.id).status == "requires_capture"
-    clock.forward(hours=2)
-    expired = client.payment_intents.retrieve(intent.id)
-    assert (expired.status, expired.cancellation_reason, expired.amount_capturable) == ("canceled", "expired", 0)
-    assert types()[-2:] == ["charge.expired", "payment_intent.canceled"]
-    assert expired.canceled_at == intent.created + 7 * 86400
-    unexpected(client.payment_intents.capture, intent.id)
-
-
 @pytest.mark.parametrize(
     "given", [{}, {"payment_method": "pm_card_visa", **CARD}, {"capture_method": "manual", **CONFIRMED}]
 )

@@ -80,6 +80,19 @@ class Happenings:
             attempts.bank_answers(call, intent, succeeds=succeed)
             return copied(intent)
 
+    def expire(self, intent_id: str, *, account: str = DEFAULT_ACCOUNT) -> JsonObject:
+        """Let an authorisation run out now, as it does by itself after seven days, and return the intent.
+
+        Raises:
+            ValueError: If nothing is authorised.
+        """
+        with self._working(account) as call:
+            intent = call.books.get("payment_intent", intent_id, "intent")
+            if intent["status"] != "requires_capture":
+                raise ValueError(f"{intent_id} has no authorisation: it is {intent['status']}")
+            intents.expire_authorisation(call, intent)
+            return copied(intent)
+
     def hold_refunds(self, times: int = 1, *, status: HeldStatus = "pending", account: str = DEFAULT_ACCOUNT) -> None:
         """Let the next refunds that are asked for wait, until `settle_refund` or `fail_refund`.
 

@@ -26,6 +26,11 @@ LEGAL: Final = {
     "cancel": ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action"),
     "update": ("requires_payment_method", "requires_confirmation", "requires_action"),
 }
+# What the refusal names; some of these statuses the API's own documentation does not know.
+_CANCELABLE: Final = (
+    "requires_payment_method, requires_capture, requires_reauthorization, requires_confirmation, requires_action, "
+    "expired, processing"
+)
 # Possible in every status.
 _HARMLESS: Final = frozenset({"metadata", "description", "transfer_group", "expand"})
 # Only together with confirm=true, see Stripe's reference of the create call.
@@ -123,21 +128,22 @@ def confirm(call: Call, intent: Obj, params: Obj) -> Obj:
 
 
 def capture(call: Call, intent: Obj, params: Obj) -> Obj:
-    """POST /v1/payment_intents/{id}/capture."""
+    """POST /v1/payment_intents/{id}/capture: once; what is not captured is released, which is no refund."""
+    if intent["status"] == "succeeded":
+        raise unexpected_state(
+            "The remaining amount on this PaymentIntent could not be captured because the remainder of the authorized "
+            "amount has been released.",
+            intent,
+        )
     _check_legal(intent, "capture")
     amount: int = {"amount_to_capture": intent["amount_capturable"], **params}["amount_to_capture"]
-    if not 0 < amount <= intent["amount_capturable"]:
-        raise invalid_request(
-            f"This PaymentIntent's amount to capture must be between 1 and {intent['amount_capturable']} "
-            f"({intent['currency']}).",
-            code="amount_too_large" if amount > 0 else "parameter_invalid_integer",
-            param="amount_to_capture",
-            executed=True,
-        )
+    _check_capture(intent, amount, params)
     metadata = merged_metadata(intent["metadata"], params.get("metadata", {}))
     charge = call.books.objects["charge"][intent["latest_charge"]]
     before = clone(charge)
     intent["metadata"] = metadata
+    if params.get("statement_descriptor_suffix"):
+        intent["statement_descriptor_suffix"] = params["statement_descriptor_suffix"]
     collect(call, charge, amount)
     attempts.succeed(intent, amount)
     call.record("charge.captured", charge, changed_attributes(before, charge))
@@ -145,6 +151,36 @@ def capture(call: Call, intent: Obj, params: Obj) -> Obj:
     method = call.books.objects["payment_method"][charge["payment_method"]]
     consequences(call, charge, payment_methods.card_of(call.books, method))
     return intent
+
+
+def _check_capture(intent: Obj, amount: int, params: Obj) -> None:
+    carried: Obj = {"payment_intent": clone(intent)}
+    if amount < 0:
+        raise invalid_request("Invalid non-negative integer", param="amount_to_capture", executed=True, extra=carried)
+    if amount == 0:
+        raise invalid_request(
+            "This value must be greater than or equal to 1.",
+            code="parameter_invalid_integer",
+            param="amount",
+            executed=True,
+            extra=carried,
+        )
+    if amount > intent["amount_capturable"]:
+        raise invalid_request(
+            "The payment could not be captured because the requested capture amount is greater than the amount you "
+            "can capture for this charge. Contact us via https://support.stripe.com/contact/ for help.",
+            code="amount_too_large",
+            executed=True,
+            extra=carried,
+        )
+    # Remembered, not confirmed: capturing in several steps is for accounts and cards that have multicapture.
+    if not params.get("final_capture", True):
+        raise invalid_request(
+            "The `final_capture` parameter is only supported for PaymentIntents with multicapture available.",
+            param="final_capture",
+            executed=True,
+            extra=carried,
+        )
 
 
 def cancel(call: Call, intent: Obj, params: Obj) -> Obj:
@@ -191,7 +227,7 @@ def _check_legal(intent: Obj, operation: str, what: str = "") -> None:
     allowed = ", ".join(LEGAL[operation])
     messages = {
         "cancel": f"You cannot cancel this PaymentIntent because it has a status of {status}. Only a PaymentIntent "
-        f"with one of the following statuses may be canceled: {allowed}.",
+        f"with one of the following statuses may be canceled: {_CANCELABLE}.",
         "capture": f"This PaymentIntent could not be captured because it has a status of {status}. Only a "
         f"PaymentIntent with one of the following statuses may be captured: {allowed}.",
         "confirm": f"You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent "
