@@ -118,15 +118,6 @@ def test_methods_are_attached_and_detached_once(client):
             call()
 
 
-def test_customers_are_created_updated_and_deleted(client):
-    customer = client.customers.create({"email": "a@example.com", "metadata": {"a": "b"}})
-    assert client.customers.update(customer.id, {"name": "Ana"}).name == "Ana"
-    assert client.customers.list({"email": "a@example.com"}).data[0].id == customer.id
-    assert client.customers.delete(customer.id).deleted
-    with pytest.raises(stripe.InvalidRequestError):
-        client.customers.retrieve(customer.id)
-
-
 def test_a_fraud_warning_is_announced(fake, client):
     fake.pay(client.payment_intents.create({"amount": 2000, "currency": "usd"}).id, "pm_card_createIssuerFraudRecord")
     assert "radar.early_fraud_warning.created" in {event["type"] for event in fake.events.values()}

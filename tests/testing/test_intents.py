@@ -195,19 +195,6 @@ def test_processing_can_be_settled_by_hand(fake, create, succeed, end):
     assert fake.settle(intent.id, succeed=succeed)["status"] == end
 
 
-def test_off_session_declines_where_the_customer_would_be_asked(create, client):
-    customer = client.customers.create({"payment_method": "pm_card_authenticationRequired"})
-    method = client.payment_methods.list({"customer": customer.id}).data[0]
-    given = {"customer": customer.id, "payment_method": method.id, "off_session": True, "confirm": True, **CARD}
-    with pytest.raises(stripe.CardError) as caught:
-        create(**given)
-    error = caught.value.error
-    assert (caught.value.code, error.decline_code) == ("authentication_required", "authentication_required")
-    assert error.payment_intent.status == "requires_payment_method"
-    assert error.payment_method.id == method.id
-    assert error.charge == error.payment_intent.latest_charge
-
-
 def test_error_on_requires_action_refuses_instead_of_asking(create):
     with pytest.raises(stripe.CardError) as caught:
         create(**{**CONFIRMED, "payment_method": "pm_card_threeDSecure2Required", "error_on_requires_action": True})
@@ -215,28 +202,11 @@ def test_error_on_requires_action_refuses_instead_of_asking(create):
     assert caught.value.error.payment_intent.status == "requires_payment_method"
 
 
-def test_setup_future_usage_saves_the_card_for_later(fake, create, client):
-    customer = client.customers.create({"email": "a@example.com"})
-    intent = create(customer=customer.id, setup_future_usage="off_session")
-    fake.pay(intent.id, "4000002500003155")
-    assert fake.authenticate(intent.id)["status"] == "succeeded"
-    saved = client.customers.payment_methods.list(customer.id).data[0]
-    again = create(customer=customer.id, payment_method=saved.id, off_session=True, confirm=True, **CARD)
-    assert again.status == "succeeded"
-
-
 def test_a_method_without_a_customer_is_good_for_one_payment(create, client):
     method = client.payment_methods.create({"type": "card", "card": {"token": "tok_visa"}})
     assert create(**{**CONFIRMED, "payment_method": method.id}).status == "succeeded"
     with pytest.raises(stripe.InvalidRequestError, match="previously used"):
         create(**{**CONFIRMED, "payment_method": method.id})
-
-
-def test_a_customers_method_needs_its_customer(create, client):
-    customer = client.customers.create({"payment_method": "pm_card_visa"})
-    method = client.payment_methods.list({"customer": customer.id}).data[0]
-    with pytest.raises(stripe.InvalidRequestError, match="belongs to the Customer"):
-        create(payment_method=method.id, **CARD)
 
 
 @pytest.mark.parametrize(

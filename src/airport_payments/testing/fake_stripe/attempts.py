@@ -174,6 +174,9 @@ def _must_authenticate(call: Call, intent: Obj, method: Obj, card: Card, params:
     if not (wanted or (asked and not off_session)):
         return False
     if off_session:
+        # Recorded: where Stripe itself wants 3DS nothing is charged; where the bank does, the bank declines a charge.
+        if card.three_ds == "required":
+            raise refuse(call, intent, method, payment_methods.card_error(AUTHENTICATION))
         refusal = charge(call, intent, method, card, AUTHENTICATION)
         assert refusal is not None  # noqa: S101 - a decline was given
         raise refusal

@@ -190,8 +190,36 @@ def delete_customer(call: Call, customer_id: str, params: Obj) -> Obj:
     """DELETE /v1/customers/{id}."""
     del params
     customer = call.books.get("customer", customer_id, "id")
+    for method in call.books.objects["payment_method"].values():
+        if method["customer"] == customer_id:
+            method["customer"] = None
+            call.books.secrets_of(method["id"])["used"] = True
     call.record("customer.deleted", customer)
     del call.books.objects["customer"][customer_id]
+    call.books.secrets_of(customer_id)["deleted"] = True
+    return _deleted(customer_id)
+
+
+def retrieve_customer(call: Call, customer_id: str, params: Obj) -> Obj:
+    """GET /v1/customers/{id}: a deleted one is still told to be deleted."""
+    del params
+    if call.books.hidden.get(customer_id, {}).get("deleted"):
+        return _deleted(customer_id)
+    return call.books.get("customer", customer_id, "id")
+
+
+def of_customer(call: Call, path: str, params: Obj) -> Obj:
+    """GET /v1/customers/{id}/payment_methods/{id}."""
+    del params
+    customer_id, _, method_id = path.partition("/")
+    call.books.get("customer", customer_id, "customer")
+    method = call.books.get("payment_method", method_id, "payment_method")
+    if method["customer"] != customer_id:
+        raise no_such("PaymentMethod", method_id, "payment_method")
+    return method
+
+
+def _deleted(customer_id: str) -> Obj:
     return {"id": customer_id, "object": "customer", "deleted": True}
 
 

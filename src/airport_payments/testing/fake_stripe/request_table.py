@@ -60,6 +60,7 @@ _EXTRA: Final[dict[str, Fields]] = {
     },
     "DELETE /v1/customers/{customer}": {},
     "GET /v1/customers/{customer}/payment_methods": {**_PAGE, "type": "string", "allow_redisplay": "string"},
+    "GET /v1/customers/{customer}/payment_methods/{payment_method}": _EXPAND,
     "GET /v1/payment_methods": {**_PAGE, "customer": "string", "type": "string"},
     "POST /v1/payment_methods/{payment_method}/detach": _EXPAND,
     "GET /v1/webhook_endpoints/{webhook_endpoint}": _EXPAND,

@@ -174,10 +174,11 @@ _OPERATIONS: Final[dict[str, Operation]] = {
     "GET balance_transactions/{id}": _get("balance_transaction", "id"),
     "POST customers": _new(payment_methods.create_customer),
     "GET customers": _all("customer", "/v1/customers"),
-    "GET customers/{customer}": _get("customer", "id"),
+    "GET customers/{customer}": payment_methods.retrieve_customer,
     "POST customers/{customer}": payment_methods.update_customer,
     "DELETE customers/{customer}": payment_methods.delete_customer,
     "GET customers/{customer}/payment_methods": _customers_methods,
+    "GET customers/{customer}/payment_methods/{payment_method}": payment_methods.of_customer,
     "POST payment_methods": _new(payment_methods.create),
     "GET payment_methods": _all("payment_method", "/v1/payment_methods"),
     "GET payment_methods/{payment_method}": _get("payment_method", "payment_method"),
@@ -211,7 +212,7 @@ ROUTES: Final = tuple(_route(key, operation) for key, operation in _OPERATIONS.i
 
 
 def find(method: str, path: str) -> tuple[Route, str]:
-    """Find the route of a request, and the id in its path. A slash at the end changes nothing.
+    """Find the route of a request, and the ids in its path, joined by a slash. A slash at the end changes nothing.
 
     Raises:
         StripeRefusal: If there is none.
@@ -220,5 +221,5 @@ def find(method: str, path: str) -> tuple[Route, str]:
     for route in ROUTES:
         match = route.pattern.fullmatch(path) if route.method == method else None
         if match is not None:
-            return route, match[1] if match.groups() else ""
+            return route, "/".join(match.groups())
     raise unknown_url(method, path)

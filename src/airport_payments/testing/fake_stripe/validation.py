@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,30}\Z")
 _BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
 DEFAULT_MAX_LENGTH: Final = 5000
+_NOT_IN_DESCRIPTORS: Final = "<>\\'\"*"
+_EMAIL: Final = re.compile(r"[^@\s]{1,255}@[^@\s.]{1,63}(?:\.[^@\s.]{1,63}){1,8}")
 
 
 def checked(endpoint: str, given: Params, *, from_browser: bool = False) -> Obj:
@@ -36,6 +38,7 @@ def checked(endpoint: str, given: Params, *, from_browser: bool = False) -> Obj:
         StripeRefusal: If one is unknown, missing, or not of its type.
     """
     fields = ENDPOINTS[endpoint]
+    method = endpoint.partition(" ")[0]
     if from_browser:
         fields = {**fields, **BROWSER_ONLY}
     unknown = [name for name in given if name not in fields]
@@ -45,9 +48,30 @@ def checked(endpoint: str, given: Params, *, from_browser: bool = False) -> Obj:
         if name not in given:
             raise parameter_missing(name)
     typed = {name: _checked(value, fields[name], name) for name, value in given.items()}
-    for name in typed.keys() & {"metadata"}:
-        check_metadata(typed[name])
+    if "metadata" in typed:
+        check_metadata(typed["metadata"])
+    for name in ("statement_descriptor", "statement_descriptor_suffix"):
+        if typed.get(name):
+            _check_descriptor(typed[name], name)
+    for name in ("email", "receipt_email"):
+        if typed.get(name) and method != "GET":
+            _check_email(typed[name], name)
     return typed
+
+
+def _check_descriptor(text: str, name: str) -> None:
+    """Refuse what no card statement can show (docs.stripe.com/get-started/account/statement-descriptors)."""
+    for character in text:
+        if character in _NOT_IN_DESCRIPTORS:
+            raise invalid_request(f"The statement descriptor cannot include {character}.", param=name)
+    if not re.search("[A-Za-z]", text):
+        raise invalid_request("The statement descriptor must contain at least one Latin character.", param=name)
+
+
+def _check_email(text: str, name: str) -> None:
+    """Refuse what is no address. How strict Stripe is, is not known; this finds what is plainly none."""
+    if not _EMAIL.fullmatch(text):
+        raise invalid_request(f"Invalid email address: {text[:100]}", code="email_invalid", param=name)
 
 
 def check_metadata(metadata: Obj | str) -> None:
