@@ -61,7 +61,7 @@ def test_unknown_urls_are_404(fake):
         ("GET", "/v1/nothing"),
         ("DELETE", "/v1/payment_intents"),
         ("GET", "/v1/payment_intents/a/b"),
-        ("GET", "/v2/core/events"),
+        ("GET", "/v2/core/accounts"),
     ):
         answer = fake.handle(method, path, KEY)
         assert answer.status == 404

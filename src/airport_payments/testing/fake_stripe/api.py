@@ -24,6 +24,7 @@ from airport_payments.testing.fake_stripe.constants import (
     API_VERSION,
     DEFAULT_ACCOUNT,
     FAULT_MAX_DELAY_SECONDS,
+    MADE_UP_LIVE_KEY,
     MAX_ACCOUNTS,
     MAX_BODY_BYTES,
     MAX_LOG,
@@ -117,12 +118,21 @@ class Exchange:
 class Api:
     """All that the fake knows, and the one lock around it."""
 
-    def __init__(self, api_key: str, publishable_key: str, clock: Callable[[], datetime] | None, seed: int) -> None:
+    def __init__(
+        self,
+        api_key: str,
+        publishable_key: str,
+        clock: Callable[[], datetime] | None,
+        seed: int,
+        *,
+        livemode: bool = False,
+    ) -> None:
         self.api_key = api_key
         self.publishable_key = publishable_key
         self.seed = seed
         self.lock = threading.RLock()
-        self.accounts = {DEFAULT_ACCOUNT: Books(DEFAULT_ACCOUNT)}
+        self.livemode = livemode
+        self.accounts = {DEFAULT_ACCOUNT: Books(DEFAULT_ACCOUNT, livemode)}
         self.ids = Ids(seed)
         self.queue = DeliveryQueue()
         self.injections: list[Injection] = []
@@ -143,7 +153,7 @@ class Api:
                 raise errors.invalid_request(
                     f"This fake has no room for more than {MAX_ACCOUNTS} accounts.", status=403
                 )
-            self.accounts[account] = Books(account)
+            self.accounts[account] = Books(account, self.livemode)
         return self.accounts[account]
 
     def call(self, books: Books, exchange: Exchange | None = None, *, publishable: bool = False) -> Call:
@@ -232,18 +242,15 @@ class Api:
         key = _given_key(exchange.headers) or (in_form if isinstance(in_form, str) else "")
         if not key:
             raise errors.unauthorized(_NO_KEY)
-        if key.startswith(_LIVE):
+        if key.startswith(_LIVE) and not (self.livemode and re.fullmatch(MADE_UP_LIVE_KEY, key)):
             raise errors.unauthorized("This is a fake Stripe: it takes no live keys. Use a test key.")
         exchange.publishable = key == self.publishable_key
         if key != self.api_key and not exchange.publishable:
             raise errors.unauthorized(
                 f"Invalid API Key provided: {key[:8]}{'*' * 8}{key[-4:] if len(key) > 16 else ''}"
             )
-        account = exchange.headers.get("stripe-account") or exchange.params.get("_stripe_account") or DEFAULT_ACCOUNT
-        if not isinstance(account, str) or not _ACCOUNT.match(account):
-            raise errors.invalid_request("The provided account is not valid.", code="account_invalid", status=403)
-        exchange.account = account
-        self.books(account)
+        exchange.account = _account(exchange)
+        self.books(exchange.account)
 
     def _claim(self, exchange: Exchange) -> None:
         """Claim the idempotency key; a stored answer becomes this request's answer."""
@@ -315,8 +322,9 @@ class Api:
         }
         if exchange.key is not None:
             headers |= {"Idempotency-Key": exchange.key, "Original-Request": exchange.request_id}
-        if "stripe-account" in exchange.headers:
-            headers["Stripe-Account"] = exchange.headers["stripe-account"]
+        for name in ("Stripe-Account", "Stripe-Context"):
+            if name.lower() in exchange.headers:
+                headers[name] = exchange.headers[name.lower()]
         return headers
 
     def _remember(self, exchange: Exchange, answer: FakeResponse | None) -> None:
@@ -335,7 +343,7 @@ class Api:
         )
 
     def _publish(self, books: Books, event: Obj) -> None:
-        self.queue.publish(books, event)
+        self.queue.publish(books, event, self.accounts[DEFAULT_ACCOUNT])
         self.on_event()
 
 
@@ -347,6 +355,23 @@ def _text(target: str, query: str, body: bytes) -> str:
     except UnicodeDecodeError:
         raise errors.invalid_request("Invalid UTF-8 in the request body.") from None
     return f"{query}&{form}" if query and form else query or form
+
+
+def _account(exchange: Exchange) -> str:
+    """Return whose books a request is about.
+
+    `Stripe-Context` supersedes `Stripe-Account` (docs.stripe.com/context); of a path such as `acct_1/acct_2` the
+    last account is meant. What Stripe says to both headers at once is not known; here they must agree.
+    """
+    in_form = exchange.params.get("_stripe_account")
+    account = exchange.headers.get("stripe-account") or (in_form if isinstance(in_form, str) else "")
+    context = exchange.headers.get("stripe-context", "")
+    path = context.split("/") if context else []
+    if not all(_ACCOUNT.match(part) for part in [*path, *([account] if account else [])]):
+        raise errors.invalid_request("The provided account is not valid.", code="account_invalid", status=403)
+    if path and account and path[-1] != account:
+        raise errors.invalid_request("Stripe-Account and Stripe-Context name different accounts.")
+    return path[-1] if path else account or DEFAULT_ACCOUNT
 
 
 def _given_key(headers: Mapping[str, str]) -> str:

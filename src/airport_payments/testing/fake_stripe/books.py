@@ -29,6 +29,7 @@ KINDS: Final = (
     "balance_transaction",
     "event",
     "webhook_endpoint",
+    "event_destination",  # only those for thin events
 )
 
 
@@ -46,6 +47,7 @@ class Books:
 
     Attributes:
         account: The account's id.
+        livemode: Whether they play live mode.
         objects: By kind, then by id, as Stripe would show them.
         hidden: By id, what Stripe knows but doesn't show: a card's number, whether the customer authenticated.
         answers: Stored answers by idempotency key.
@@ -55,6 +57,7 @@ class Books:
     """
 
     account: str
+    livemode: bool = False
     objects: dict[str, dict[str, Obj]] = field(default_factory=_no_objects)
     hidden: dict[str, Obj] = field(default_factory=dict[str, "Obj"])
     answers: dict[str, Obj] = field(default_factory=dict[str, "Obj"])
@@ -94,6 +97,7 @@ class Books:
         """Return all of it as JSON."""
         return {
             "account": self.account,
+            "livemode": self.livemode,
             "objects": clone(self.objects),
             "hidden": clone(self.hidden),
             "answers": clone(self.answers),
@@ -107,6 +111,7 @@ class Books:
         """Make books from what `dump` returned."""
         return cls(
             account=saved["account"],
+            livemode=saved.get("livemode", False),
             objects={kind: dict(saved["objects"].get(kind, {})) for kind in KINDS},
             hidden=dict(saved["hidden"]),
             answers=dict(saved["answers"]),

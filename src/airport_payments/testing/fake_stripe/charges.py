@@ -52,7 +52,7 @@ def consequences(call: Call, charge: Obj, card: Card) -> None:
             "charge": charge["id"],
             "created": call.now,
             "fraud_type": "made_with_stolen_card",
-            "livemode": False,
+            "livemode": call.books.livemode,
             "payment_intent": charge["payment_intent"],
         }
         call.record("radar.early_fraud_warning.created", warning)

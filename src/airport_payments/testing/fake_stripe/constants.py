@@ -7,6 +7,8 @@ from typing import Final
 # The version that stripe-python 16.1.0 pins (its `_api_version.py`).
 API_VERSION: Final = "2026-10-28.endive"
 DEFAULT_ACCOUNT: Final = "acct_1FakeStripe00000"
+# A live key that is plainly made up: all that the fake takes when it plays live mode.
+MADE_UP_LIVE_KEY: Final = r"(?:sk|rk|pk)_live_[Ff]ake[A-Za-z0-9_]*"
 
 DAY: Final = 86_400
 # Stripe may forget an idempotency key after 24 hours (docs.stripe.com/api/idempotent_requests).
@@ -37,6 +39,7 @@ METADATA_MAX_VALUE_LENGTH: Final = 500
 
 DEFAULT_PAGE: Final = 10
 MAX_PAGE: Final = 100
+DEFAULT_THIN_PAGE: Final = 20  # of /v2/core/events; remembered, not confirmed
 # Stripe allows expansions four levels deep (docs.stripe.com/expand).
 MAX_EXPAND_DEPTH: Final = 4
 

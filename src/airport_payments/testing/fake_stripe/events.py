@@ -23,11 +23,17 @@ def make_event(call: Call, event_type: str, obj: Obj, previous: Obj | None) -> O
         "api_version": API_VERSION,
         "created": call.now,
         "data": data,
-        "livemode": False,
+        "livemode": call.books.livemode,
         "pending_webhooks": 0,
         "request": {"id": call.request_id, "idempotency_key": call.idempotency_key},
         "type": event_type,
     }
     if call.books.account != DEFAULT_ACCOUNT:
-        event["account"] = call.books.account
+        # "Connect events include both the context and account fields" (changelog of 2025-04-30.basil).
+        event["account"] = event["context"] = call.books.account
     return event
+
+
+def type_matches(event_type: str, pattern: str) -> bool:
+    """Say whether a type fits a pattern: a name, `*`, or a group such as `charge.*`."""
+    return pattern in {"*", event_type} or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))

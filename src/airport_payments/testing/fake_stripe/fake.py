@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING, Literal
 
 from airport_payments.testing.fake_stripe import saving, webhooks
 from airport_payments.testing.fake_stripe.api import Api, FakeResponse, LoggedRequest
-from airport_payments.testing.fake_stripe.constants import API_VERSION, DEFAULT_ACCOUNT
+from airport_payments.testing.fake_stripe.constants import API_VERSION, DEFAULT_ACCOUNT, MADE_UP_LIVE_KEY
 from airport_payments.testing.fake_stripe.faults import Fault, Injection
 from airport_payments.testing.fake_stripe.happenings import Happenings
 from airport_payments.testing.fake_stripe.json_types import copied
 from airport_payments.testing.fake_stripe.sender import AutomaticDeliveries, attempt, new_client
 from airport_payments.testing.fake_stripe.server import FakeServer
 from airport_payments.testing.fake_stripe.transports import FakeAsyncTransport, FakeTransport, pause
-from airport_payments.testing.fake_stripe.webhooks import IN_PROCESS, Delivery, WebhookTarget
+from airport_payments.testing.fake_stripe.webhooks import IN_PROCESS, Delivery, EventsFrom, Payload, WebhookTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,9 +45,10 @@ class FakeStripe(Happenings):
         publishable_key: The key of browsers.
         clock: Returns the time, with its time zone; the real time by default.
         seed: Decides ids and random orders.
+        livemode: Play live mode. Its keys must be plainly made up: `sk_live_fake…`, `pk_live_fake…`.
 
     Raises:
-        ValueError: If a key is a live key.
+        ValueError: If a key is of the other mode, or could be a real live key.
     """
 
     def __init__(
@@ -55,10 +57,15 @@ class FakeStripe(Happenings):
         publishable_key: str = "pk_test_fake",
         clock: Callable[[], datetime] | None = None,
         seed: int = 0,
+        *,
+        livemode: bool = False,
     ) -> None:
-        if any("_live_" in key for key in (api_key, publishable_key)):
+        keys = (api_key, publishable_key)
+        if livemode and not all(re.fullmatch(MADE_UP_LIVE_KEY, key) for key in keys):
+            raise ValueError("in live mode FakeStripe takes only made-up keys: sk_live_fake… and pk_live_fake…")
+        if not livemode and any("_live_" in key for key in keys):
             raise ValueError("FakeStripe takes no live keys")
-        super().__init__(Api(api_key, publishable_key, clock, seed))
+        super().__init__(Api(api_key, publishable_key, clock, seed, livemode=livemode))
         self._random = random.Random(seed)  # noqa: S311 - the order of a fake's deliveries
 
     # Requests
@@ -123,15 +130,20 @@ class FakeStripe(Happenings):
         events: Sequence[str] = ("*",),
         api_version: str | None = API_VERSION,
         account: str = DEFAULT_ACCOUNT,
+        payload: Payload = "snapshot",
+        events_from: EventsFrom = "@self",
     ) -> str:
         """Register a webhook endpoint.
 
         Args:
             target: A URL, or a function of the body and the `Stripe-Signature` header that returns a status.
             secret: What to sign with.
-            events: Types; `*` and `charge.*` work too.
+            events: Types; `*` and `charge.*` work too. Thin events have types such as `v1.charge.refunded`.
             api_version: The version written into the events.
-            account: Whose events.
+            account: Whose endpoint it is.
+            payload: Send whole objects, or thin events, which only name them.
+            events_from: Send the events of the endpoint's own account, of all other accounts (as Connect does), or
+                of all (as an organisation does: told apart by their `context`).
 
         Returns:
             The endpoint's id.
@@ -139,7 +151,9 @@ class FakeStripe(Happenings):
         with self._api.lock:
             call = self._api.call(self._api.books(account))
             url = target if isinstance(target, str) else f"{IN_PROCESS}{len(self._api.queue.targets)}"
-            endpoint = webhooks.new_endpoint(call, url, secret, list(events), api_version)
+            endpoint = webhooks.new_endpoint(
+                call, url, secret, list(events), api_version, payload=payload, events_from=events_from
+            )
             if not isinstance(target, str):
                 self._api.queue.targets[endpoint["id"]] = target
             return str(endpoint["id"])
@@ -189,13 +203,13 @@ class FakeStripe(Happenings):
                 delivery.state = "dropped"
 
     def resend(self, event_id: str) -> list[Delivery]:
-        """Queue an event once more for its endpoints, as the Dashboard's "Resend" does."""
+        """Queue an event once more for its endpoints, as the Dashboard's "Resend" does; by its snapshot's id."""
         with self._api.lock:
             for books in self._api.accounts.values():
                 event = books.objects["event"].get(event_id)
                 if event is not None:
                     before = len(self._api.queue.pending())
-                    self._api.queue.publish(books, event)
+                    self._api.queue.publish(books, event, self._api.books())
                     return self._api.queue.pending()[before:]
         raise KeyError(event_id)
 
@@ -300,12 +314,14 @@ class FakeStripe(Happenings):
         publishable_key: str = "pk_test_fake",
         clock: Callable[[], datetime] | None = None,
         seed: int = 0,
+        *,
+        livemode: bool = False,
     ) -> FakeStripe:
         """Make a fake with a state that `dump` wrote.
 
         Raises:
             ValueError: If the text is of another version, or not such a state.
         """
-        fake = cls(api_key, publishable_key, clock, seed)
+        fake = cls(api_key, publishable_key, clock, seed, livemode=livemode)
         saving.restore(fake._api, text)
         return fake

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airport_payments.testing.fake_stripe.constants import DEFAULT_PAGE, EVENT_LIFETIME, MAX_PAGE
 from airport_payments.testing.fake_stripe.errors import invalid_request, no_such, parameter_missing
+from airport_payments.testing.fake_stripe.events import type_matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # Parameters that are compared with the field of the same name.
 _SAME_FIELD: Final = ("customer", "charge", "payment_intent", "type", "source", "currency", "transfer_group", "email")
-_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gt": lambda value, bound: value > bound,
     "gte": lambda value, bound: value >= bound,
     "lt": lambda value, bound: value < bound,
@@ -94,7 +95,7 @@ def _matches(call: Call, obj: Obj, params: Obj) -> bool:
 def _in_range(value: int, wanted: int | dict[str, int]) -> bool:
     if isinstance(wanted, int):
         return value == wanted
-    return all(_COMPARISONS[name](value, bound) for name, bound in wanted.items())
+    return all(COMPARISONS[name](value, bound) for name, bound in wanted.items())
 
 
 def _event_matches(call: Call, event: Obj, params: Obj) -> bool:
@@ -108,11 +109,6 @@ def _event_matches(call: Call, event: Obj, params: Obj) -> bool:
     # "Only events that were not delivered to all endpoints" for false (docs.stripe.com/api/events/list).
     delivered = not event["pending_webhooks"]
     return delivered if params["delivery_success"] else not delivered
-
-
-def type_matches(event_type: str, pattern: str) -> bool:
-    """Say whether a type fits a pattern: a name, `*`, or a group such as `charge.*`."""
-    return pattern in {"*", event_type} or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
 
 
 _CLAUSE: Final = re.compile(
@@ -186,7 +182,7 @@ def _clause(match: re.Match[str]) -> Callable[[Obj], bool]:
         if operator == ":":
             return value == wanted or (wanted is not None and str(value) == str(wanted))
         names = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
-        return isinstance(value, int) and isinstance(wanted, int) and _COMPARISONS[names[operator]](value, wanted)
+        return isinstance(value, int) and isinstance(wanted, int) and COMPARISONS[names[operator]](value, wanted)
 
     if match["negated"]:
         return lambda obj: not holds(obj)

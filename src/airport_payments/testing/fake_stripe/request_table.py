@@ -73,6 +73,17 @@ _EXTRA: Final[dict[str, Fields]] = {
         "url": "text",
     },
     "DELETE /v1/webhook_endpoints/{webhook_endpoint}": {},
+    # From stripe-python's `params/v2`; the page's token stands in `next_page_url`.
+    "GET /v2/core/events": {
+        "created": {"gt": "string", "gte": "string", "lt": "string", "lte": "string"},
+        "limit": "integer",
+        "object_id": "string",
+        "page": "string",
+        "types": {"[]": "string"},
+    },
+    "GET /v2/core/events/{id}": {},
+    "GET /v2/core/event_destinations": {"include": {"[]": "string"}, "limit": "integer", "page": "string"},
+    "GET /v2/core/event_destinations/{id}": {"include": {"[]": "string"}},
     "POST /v1/charges/{charge}": {
         **_EXPAND,
         "customer": "string",

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from airport_payments.testing.fake_stripe import disputes, intents, lists, payment_methods, refunds, webhooks
+from airport_payments.testing.fake_stripe import (
+    destinations,
+    disputes,
+    intents,
+    lists,
+    payment_methods,
+    refunds,
+    thin,
+    webhooks,
+)
 from airport_payments.testing.fake_stripe.books import KINDS
 from airport_payments.testing.fake_stripe.errors import invalid_request, no_such, unknown_url
 from airport_payments.testing.fake_stripe.json_types import changed_attributes, clone
@@ -190,16 +199,21 @@ _OPERATIONS: Final[dict[str, Operation]] = {
     "POST webhook_endpoints/{webhook_endpoint}": webhooks.update,
     "DELETE webhook_endpoints/{webhook_endpoint}": webhooks.delete,
     "GET account": _account,
+    "GET /v2/core/event_destinations": destinations.listed,
+    "GET /v2/core/event_destinations/{id}": destinations.retrieve,
+    "GET /v2/core/events": thin.listed,
+    "GET /v2/core/events/{id}": thin.retrieve,
 }
 _FOR_BROWSERS: Final = frozenset({f"GET {_INTENT}", f"POST {_INTENT}/confirm", "POST payment_methods"})
 
 
 def _route(key: str, operation: Operation) -> Route:
     method, path = key.split(" ")
-    pattern = re.compile("/v1/" + re.sub(r"\{\w+\}", "([^/]+)", path))
+    path = path if path.startswith("/") else f"/v1/{path}"
+    pattern = re.compile(re.sub(r"\{\w+\}", "([^/]+)", path))
     collections = [part for part in path.split("/") if part.removesuffix("s") in KINDS]
     return Route(
-        endpoint=f"{method} /v1/{path}",
+        endpoint=f"{method} {path}",
         pattern=pattern,
         operation=operation,
         kind=collections[-1].removesuffix("s") if collections else "account",

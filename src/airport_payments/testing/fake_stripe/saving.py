@@ -22,14 +22,16 @@ def dump(api: Api) -> str:
         accounts = {account: books.dump() for account, books in api.accounts.items()}
         for saved in accounts.values():
             for endpoint_id in api.queue.targets:
-                saved["objects"]["webhook_endpoint"].pop(endpoint_id, None)
+                for kind in ("webhook_endpoint", "event_destination"):
+                    saved["objects"][kind].pop(endpoint_id, None)
         pending: list[Obj] = []
         for delivery in api.queue.pending():
             # `restore` queues what is pending once more, and counts it again.
             accounts[delivery.account]["objects"]["event"][delivery.event_id]["pending_webhooks"] -= 1
             if delivery.endpoint_id not in api.queue.targets:
                 names = {"event": delivery.event_id, "endpoint": delivery.endpoint_id}
-                pending.append({"account": delivery.account, **names})
+                accounts_of = {"account": delivery.account, "endpoint_account": delivery.endpoint_account}
+                pending.append({**accounts_of, **names})
         state = {"saved_as": _SAVED_AS, "ids": api.ids.count, "offset_seconds": api.offset_seconds}
         return json.dumps({**state, "accounts": list(accounts.values()), "pending": pending})
 
@@ -52,4 +54,5 @@ def restore(api: Api, text: str) -> None:
         api.accounts[books.account] = books
     for delivery in state["pending"]:
         books = api.accounts[delivery["account"]]
-        api.queue.add(books, books.objects["event"][delivery["event"]], delivery["endpoint"])
+        home = api.accounts[delivery.get("endpoint_account", delivery["account"])]
+        api.queue.add(books, books.objects["event"][delivery["event"]], home, delivery["endpoint"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from airport_payments.testing.fake_stripe.constants import MAX_DELIVERY_ATTEMPTS, WEBHOOK_TIMEOUT_SECONDS
+from airport_payments.testing.fake_stripe.destinations import endpoint_of
 from airport_payments.testing.fake_stripe.webhooks import rendered, sign
 
 if TYPE_CHECKING:
@@ -30,14 +31,15 @@ def attempt(api: Api, delivery: Delivery, client: httpx.Client | None) -> int | 
     Whatever the target does, this does not raise: a failed delivery stays pending.
     """
     with api.lock:
-        books = api.books(delivery.account)
-        event = books.objects["event"].get(delivery.event_id)
-        endpoint = books.objects["webhook_endpoint"].get(delivery.endpoint_id)
+        home = api.books(delivery.endpoint_account)
+        event = api.books(delivery.account).objects["event"].get(delivery.event_id)
+        endpoint = endpoint_of(home, delivery.endpoint_id)
         if event is None or endpoint is None:
             delivery.state = "dropped"
             return None
-        body = rendered(event, endpoint)
-        header = sign(body, books.hidden[endpoint["id"]]["secret"], api.now())
+        how = home.hidden[endpoint["id"]]
+        body = rendered(event, delivery.account, endpoint, how)
+        header = sign(body, how["secret"], api.now())
         target = api.queue.targets.get(endpoint["id"])
         url: str = endpoint["url"]
     # Without the lock: a target may well call the fake.
