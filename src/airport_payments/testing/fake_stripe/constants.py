@@ -39,6 +39,7 @@ METADATA_MAX_VALUE_LENGTH: Final = 500
 
 DEFAULT_PAGE: Final = 10
 MAX_PAGE: Final = 100
+MAX_EVENT_TYPES: Final = 20  # in one list (docs.stripe.com/api/events/list)
 DEFAULT_THIN_PAGE: Final = 20  # of /v2/core/events; remembered, not confirmed
 # Stripe allows expansions four levels deep (docs.stripe.com/expand).
 MAX_EXPAND_DEPTH: Final = 4

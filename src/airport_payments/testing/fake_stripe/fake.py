@@ -202,6 +202,26 @@ class FakeStripe(Happenings):
             for delivery in deliveries or self._api.queue.pending():
                 delivery.state = "dropped"
 
+    def lose_events(
+        self,
+        event_type: str = "*",
+        times: int = 1,
+        *,
+        object_id: str | None = None,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> None:
+        """Let the next events never come into being: not sent, and not listed either, as happens at Stripe.
+
+        Args:
+            event_type: Which ones; `*` and `charge.*` work too.
+            times: How many.
+            object_id: Only those about this object, or about an object of this payment intent.
+            account: Whose events.
+        """
+        with self._api.lock:
+            rules = self._api.books(account).switches.setdefault("lost_events", [])
+            rules.append({"type": event_type, "times": times, "object_id": object_id})
+
     def resend(self, event_id: str) -> list[Delivery]:
         """Queue an event once more for its endpoints, as the Dashboard's "Resend" does; by its snapshot's id."""
         with self._api.lock:

@@ -7,7 +7,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from airport_payments.testing.fake_stripe.constants import DEFAULT_PAGE, EVENT_LIFETIME, MAX_PAGE
+from airport_payments.testing.fake_stripe.constants import DEFAULT_PAGE, EVENT_LIFETIME, MAX_EVENT_TYPES, MAX_PAGE
 from airport_payments.testing.fake_stripe.errors import invalid_request, no_such, parameter_missing
 from airport_payments.testing.fake_stripe.events import type_matches
 
@@ -30,6 +30,7 @@ COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 def listed(call: Call, kind: str, url: str, params: Obj) -> Obj:
     """Answer a GET on a collection: newest first, one page."""
     limit = checked_limit(params)
+    _check_exclusive(params)
     newest_first = reversed(call.books.objects[kind].values())
     matching: Iterable[Obj] = (obj for obj in newest_first if _matches(call, obj, params))
     if "ending_before" in params:
@@ -40,6 +41,14 @@ def listed(call: Call, kind: str, url: str, params: Obj) -> Obj:
         page = list(islice(matching, limit + 1))
         more, page = len(page) > limit, page[:limit]
     return {"object": "list", "data": page, "has_more": more, "url": url}
+
+
+def _check_exclusive(params: Obj) -> None:
+    for names in (("starting_after", "ending_before"), ("type", "types")):
+        if all(name in params for name in names):
+            raise invalid_request(f"You may only specify one of these parameters: {', '.join(names)}.", param=names[0])
+    if len(params.get("types", ())) > MAX_EVENT_TYPES:
+        raise invalid_request(f"You may specify up to {MAX_EVENT_TYPES} types.", param="types")
 
 
 def checked_limit(params: Obj) -> int:
