@@ -225,6 +225,31 @@ def test_resource_commands_create_confirm_and_list(cli, server, inbox, fake):
     assert [item["id"] for item in json.loads(found.stdout)["data"]] == [intent["id"]]
 
 
+def test_resource_commands_capture_refund_and_settle_disputes(cli, server, inbox, fake):
+    def command(*arguments):
+        done = cli(server, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    new = ["payment_intents", "create", "--amount=2000", "--currency=usd", "--confirm=true"]
+    card = ["-d", "payment_method_types[]=card"]
+    held = command(*new, "--capture-method=manual", "--payment-method=pm_card_visa", *card)
+    assert command("payment_intents", "capture", held["id"], "--amount-to-capture=1500")["amount_received"] == 1500
+    refund = command("refunds", "create", "--payment-intent", held["id"], "--amount=500", "-d", "metadata[a]=b")
+    assert (refund["status"], refund["metadata"]) == ("succeeded", {"a": "b"})
+    assert command("refunds", "list", "--limit=1")["data"][0]["id"] == refund["id"]
+    command(*new, "--payment-method=pm_card_createDispute", *card)
+    (dispute,) = command("disputes", "list")["data"]
+    evidence = ["-d", "evidence[uncategorized_text]=winning_evidence"]
+    assert command("disputes", "update", dispute["id"], *evidence)["status"] == "under_review"
+    fake.advance(60)
+    assert command("disputes", "retrieve", dispute["id"])["status"] == "won"
+    for name in ("charge.captured", "charge.refunded", "charge.dispute.funds_reinstated", "charge.dispute.closed"):
+        assert inbox.wait_for(name), (name, inbox.types)
+    refused = cli(server, "disputes", "close", dispute["id"], "--confirm")
+    assert "already closed" in refused.stdout + refused.stderr
+
+
 def test_errors_are_shown_as_stripes(cli, server):
     done = cli(server, "payment_intents", "retrieve", "pi_nothing")
     assert re.search(r"No such payment_intent: 'pi_nothing'", done.stdout + done.stderr)
