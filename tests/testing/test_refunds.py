@@ -204,3 +204,19 @@ def test_refunds_are_listed_by_their_payment_and_in_pages(fake, paid, client):
     assert ([item.id for item in before], before.has_more) == ([ids[3], ids[2]], True)
     with pytest.raises(stripe.InvalidRequestError, match="No such refund"):
         client.refunds.list({"starting_after": "re_none"})
+
+
+def test_the_banks_reference_is_news_that_changes_nothing_else(fake, paid, client, types):
+    refund = client.refunds.create({"payment_intent": paid()["id"]})
+    assert refund.destination_details.card.reference_status == "pending"
+    count = len(types())
+    fake.advance(10)
+    found = client.refunds.retrieve(refund.id)
+    assert found.destination_details.card.reference_status == "available"
+    assert found.status == "succeeded"
+    assert types()[count:] == ["refund.updated", "charge.refund.updated"]
+    failed = client.refunds.create({"payment_intent": paid()["id"]})
+    fake.fail_refund(failed.id)
+    count = len(types())
+    fake.advance(10)
+    assert len(types()) == count

@@ -19,6 +19,8 @@ AUTHORISATION_LIFETIME: Final = 7 * DAY
 # How long a "pending" test refund waits, and how long a "succeeded" one until it fails. Stripe only says
 # "later"; a minute of the fake's own clock is long enough to be seen and short enough to be skipped.
 REFUND_DELAY: Final = 60
+# The bank's reference for a refund comes seconds later; how many, nobody recorded.
+REFUND_REFERENCE_DELAY: Final = 10
 # Until when a customer may name a bank account for a refund. Remembered, not confirmed.
 REFUND_ACTION_PERIOD: Final = 45 * DAY
 # Stripe's slow test bank accounts take three minutes (docs.stripe.com/testing, SEPA Direct Debit).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from airport_payments.testing.fake_stripe import payment_methods
-from airport_payments.testing.fake_stripe.constants import REFUND_ACTION_PERIOD, REFUND_DELAY
+from airport_payments.testing.fake_stripe.constants import REFUND_ACTION_PERIOD, REFUND_DELAY, REFUND_REFERENCE_DELAY
 from airport_payments.testing.fake_stripe.errors import invalid_request
 from airport_payments.testing.fake_stripe.json_types import changed_attributes, clone
 from airport_payments.testing.fake_stripe.money import with_symbol
@@ -102,6 +102,15 @@ def fail(call: Call, refund: Obj, reason: FailureReason = "expired_or_canceled_c
     _record_update(call, refund, before)
 
 
+def name_reference(call: Call, refund: Obj) -> None:
+    """Let the bank name its reference, by which a customer can ask for the money: news that changes nothing else."""
+    card: Obj = refund["destination_details"].get("card", {})
+    if refund["status"] == "succeeded" and card.get("reference_status") == "pending":
+        before = clone(refund)
+        card.update(reference_status="available", reference=f"{call.ids.count:023d}")
+        _record_update(call, refund, before)
+
+
 def _begin(call: Call, refund: Obj, status: HeldStatus | None) -> None:
     """Set how a refund begins: as it is told to, else as the card is known for."""
     if status == "pending":
@@ -117,6 +126,8 @@ def _begin(call: Call, refund: Obj, status: HeldStatus | None) -> None:
             refund.update(status="pending", pending_reason="processing")
         else:
             _book(call, refund)
+        # Recorded: seconds later the bank's reference arrives, and is announced as an update.
+        call.books.later(call.now + REFUND_REFERENCE_DELAY, "refund_reference", refund["id"])
         if fate != "ok":
             call.books.later(call.now + REFUND_DELAY, f"refund_{fate}", refund["id"])
 

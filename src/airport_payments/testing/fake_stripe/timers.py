@@ -19,6 +19,7 @@ _ACTIONS: Final[dict[str, tuple[str, Callable[[Call, Obj], None]]]] = {
     "expire_authorisation": ("payment_intent", intents.expire_authorisation),
     "bank_answers": ("payment_intent", attempts.bank_answers),
     "book_payment": ("charge", charges.book_payment_later),
+    "refund_reference": ("refund", refunds.name_reference),
     "refund_pending": ("refund", refunds.succeed),
     "refund_fail": ("refund", refunds.fail),
     "decide_dispute": ("dispute", disputes.decide),
