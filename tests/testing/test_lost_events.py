@@ -48,6 +48,17 @@ def test_events_are_lost_by_group_number_and_payment(fake, client, paid, types):
     assert types()[count:] == ["refund.created", "charge.refunded"]
 
 
+def test_one_happening_may_be_told_by_two_events(fake, client, paid, types):
+    fake.double_events("payment_intent.succeeded")
+    paid()
+    assert types() == ["payment_intent.created", "charge.succeeded"] + ["payment_intent.succeeded"] * 2
+    first, second = client.events.list({"limit": 2}).data
+    assert first.id != second.id
+    assert first.data.to_dict() == second.data.to_dict()
+    paid()
+    assert len(types()) == 7
+
+
 def test_what_is_to_be_lost_is_saved(fake, paid, clock):
     fake.lose_events("refund.created")
     intent = paid()

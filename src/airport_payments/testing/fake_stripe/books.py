@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airport_payments.testing.fake_stripe.constants import MAX_OBJECTS, STRIPE_PAGES
 from airport_payments.testing.fake_stripe.errors import no_such
-from airport_payments.testing.fake_stripe.events import is_lost, make_event
+from airport_payments.testing.fake_stripe.events import applies, make_event
 from airport_payments.testing.fake_stripe.json_types import clone
 
 if TYPE_CHECKING:
@@ -146,9 +146,10 @@ class Call:
     page_url: str = STRIPE_PAGES
 
     def record(self, event_type: str, obj: Obj, previous: Obj | None = None) -> None:
-        """Write an event: a snapshot of the object as it is now. Stripe may fail to, and so may this."""
-        if is_lost(self, event_type, obj):
+        """Write an event: a snapshot of the object as it is now. Stripe may fail to, or write two."""
+        if applies(self, "lost_events", event_type, obj):
             return
-        event = make_event(self, event_type, obj, previous)
-        self.books.add(event)
-        self.publish(self.books, event)
+        for _ in range(2 if applies(self, "doubled_events", event_type, obj) else 1):
+            event = make_event(self, event_type, obj, previous)
+            self.books.add(event)
+            self.publish(self.books, event)

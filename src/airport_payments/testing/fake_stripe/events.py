@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from airport_payments.testing.fake_stripe.constants import API_VERSION, DEFAULT_ACCOUNT
 from airport_payments.testing.fake_stripe.json_types import clone
@@ -34,9 +34,9 @@ def make_event(call: Call, event_type: str, obj: Obj, previous: Obj | None) -> O
     return event
 
 
-def is_lost(call: Call, event_type: str, obj: Obj) -> bool:
-    """Say whether a test wants this event never to exist, and count it."""
-    for rule in call.books.switches.get("lost_events", ()):
+def applies(call: Call, switch: Literal["lost_events", "doubled_events"], event_type: str, obj: Obj) -> bool:
+    """Say whether a test wants something done to this event, and count it."""
+    for rule in call.books.switches.get(switch, ()):
         about = rule["object_id"] in {None, obj["id"], obj.get("payment_intent")}
         if rule["times"] > 0 and about and type_matches(event_type, rule["type"]):
             rule["times"] -= 1

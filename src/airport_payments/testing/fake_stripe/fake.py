@@ -218,8 +218,29 @@ class FakeStripe(Happenings):
             object_id: Only those about this object, or about an object of this payment intent.
             account: Whose events.
         """
+        self._switch("lost_events", event_type, times, object_id, account)
+
+    def double_events(
+        self,
+        event_type: str = "*",
+        times: int = 1,
+        *,
+        object_id: str | None = None,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> None:
+        """Let two events with ids of their own be made of one happening, as happens at Stripe.
+
+        Args:
+            event_type: Which ones; `*` and `charge.*` work too.
+            times: How many.
+            object_id: Only those about this object, or about an object of this payment intent.
+            account: Whose events.
+        """
+        self._switch("doubled_events", event_type, times, object_id, account)
+
+    def _switch(self, name: str, event_type: str, times: int, object_id: str | None, account: str) -> None:
         with self._api.lock:
-            rules = self._api.books(account).switches.setdefault("lost_events", [])
+            rules = self._api.books(account).switches.setdefault(name, [])
             rules.append({"type": event_type, "times": times, "object_id": object_id})
 
     def resend(self, event_id: str) -> list[Delivery]:
