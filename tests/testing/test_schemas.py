@@ -108,3 +108,26 @@ OMITTED = {
     "payment_intent": {"allowed_payment_method_types", "managed_payments"},
     "refund": {"customer", "customer_account"},
 }
+
+
+def test_every_event_carries_the_object_that_its_name_says(fake, client):
+    def pay(card="pm_card_visa", **given):
+        return fake.pay(client.payment_intents.create({**NEW, **given}).id, card)["id"]
+
+    fake.fail_refund(fake.refund(pay())["id"])
+    fake.close_dispute(fake.dispute(pay())["id"], "won")
+    fake.escalate_dispute(fake.dispute(pay(), inquiry=True)["id"])
+    pay("pm_card_chargeDeclined")
+    client.payment_intents.capture(pay(capture_method="manual"))
+    fake.expire(pay(capture_method="manual"))
+    fake.advance(5)
+    seen = {event["type"]: event["data"]["object"]["object"] for event in fake.events.values()}
+    kinds = {"charge.refund.": "refund", "charge.dispute.": "dispute", "charge.": "charge", "refund.": "refund"}
+    kinds |= {"payment_intent.": "payment_intent"}
+    for name, kind in seen.items():
+        assert kind == next(kinds[start] for start in kinds if name.startswith(start)), name
+    wanted = {f"charge.{name}" for name in ("captured", "expired", "failed", "refunded", "refund.updated", "succeeded")}
+    wanted |= {
+        f"charge.dispute.{end}" for end in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+    }
+    assert wanted | {"refund.created", "refund.updated", "refund.failed"} <= seen.keys()

@@ -159,6 +159,20 @@ def test_destinations_are_shown_and_are_no_webhook_endpoints(fake, whole, inbox)
         whole.v2.core.event_destinations.retrieve("we_none")
 
 
+def test_real_time_notifications_pass_stripe_pythons_own_parser():
+    fake, seen = FakeStripe(), []
+    fake.send_webhooks_to(lambda body, header: seen.append((body, header)) or 200, SECRET, payload="thin")
+    whole = stripe_client(fake)
+    whole.v1.payment_intents.create(NEW)
+    fake.deliver()
+    notification = whole.parse_event_notification(*seen[0], SECRET)
+    assert notification.type == "v1.payment_intent.created"
+    with pytest.raises(stripe.SignatureVerificationError):
+        whole.parse_event_notification(*seen[0], "whsec_other")
+    with pytest.raises(ValueError, match="parse_event_notification"):
+        whole.construct_event(*seen[0], SECRET)
+
+
 def test_pending_thin_events_are_saved(fake, whole, clock):
     fake.send_webhooks_to("http://127.0.0.1:1/hook", SECRET, payload="thin")
     whole.v1.payment_intents.create(NEW)

@@ -44,6 +44,7 @@ def _with_url(params: Obj) -> bool:
 
 def _shown(call: Call, endpoint: Obj, *, with_url: bool) -> Obj:
     how = call.books.secrets_of(endpoint["id"])
+    payload = how.get("payload", "snapshot")
     created = thin.in_words(endpoint["created"])
     return {
         "id": endpoint["id"],
@@ -51,12 +52,12 @@ def _shown(call: Call, endpoint: Obj, *, with_url: bool) -> Obj:
         "created": created,
         "description": endpoint["description"] or "",
         "enabled_events": endpoint["enabled_events"],
-        "event_payload": how["payload"],
-        "events_from": [how["events_from"]],
+        "event_payload": payload,
+        "events_from": [how.get("events_from", "@self")],
         "livemode": endpoint["livemode"],
         "metadata": endpoint["metadata"],
         "name": "",
-        "snapshot_api_version": endpoint["api_version"] if how["payload"] == "snapshot" else None,
+        "snapshot_api_version": endpoint["api_version"] if payload == "snapshot" else None,
         "status": endpoint["status"],
         "status_details": {"disabled": {"reason": "user"}} if endpoint["status"] == "disabled" else None,
         "type": "webhook_endpoint",
