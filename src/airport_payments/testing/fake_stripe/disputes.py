@@ -98,7 +98,10 @@ def decide(call: Call, dispute: Obj) -> None:
 
 
 def escalate(call: Call, dispute: Obj) -> None:
-    """Turn an inquiry into a chargeback: the money is taken now, and evidence can be given anew."""
+    """Turn an inquiry into a chargeback: the money is taken now, and evidence can be given anew.
+
+    The statuses, the money and the refunds are recorded; which events tell of it, and the new due date, are not.
+    """
     if dispute["status"] in CLOSED or not _is_inquiry(dispute):
         return
     before = clone(dispute)
@@ -114,7 +117,10 @@ def escalate(call: Call, dispute: Obj) -> None:
 
 
 def settle(call: Call, dispute: Obj, outcome: Outcome) -> None:
-    """Close a dispute. A won one gives the money back, and the charge may be refunded again."""
+    """Close a dispute. A won one gives the money back, and the charge may be refunded again.
+
+    That a `prevented` one moves no money and allows no refund is not confirmed.
+    """
     before = clone(dispute)
     dispute["status"] = outcome
     if outcome == "won":

@@ -42,6 +42,7 @@ def create(call: Call, params: Obj, status: HeldStatus | None = None) -> Obj:
     _begin(call, refund, status or _held(call))
     call.books.add(refund)
     before = clone(charge)
+    # That a refund that waits counts at once, and is announced as `charge.refunded`, is not confirmed.
     _add_refunded(charge, amount)
     call.record("refund.created", refund)
     call.record("charge.refunded", charge, changed_attributes(before, charge))
