@@ -303,3 +303,12 @@ def test_redirects_are_not_followed_with_the_key(harness) -> None:
 def test_a_success_whose_text_is_not_utf_8_is_unanswered(harness) -> None:
     harness.answer(httpx.Response(200, content=json.dumps(stripe_intent()).encode("utf-16")))
     assert isinstance(harness.perform(CREATE), Unanswered)
+
+
+@pytest.mark.parametrize(
+    "oddity", [b'"\\ud83d"', b'"\xff"', b"[" * 300 + b"]" * 300], ids=["surrogate", "utf-8", "depth"]
+)
+def test_an_oddity_in_a_field_that_nobody_uses_does_not_make_a_success_unreadable(harness, oddity) -> None:
+    content = json.dumps(stripe_intent(description="HERE")).encode().replace(b'"HERE"', oddity)
+    harness.answer(httpx.Response(200, content=content))
+    assert isinstance(harness.perform(CREATE), IntentSeen)

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from airport_payments.stripe_api.bodies import HeldBody
 from airport_payments.stripe_api.circuit import FAILURES_TO_OPEN, OPEN_S, Circuit
 from airport_payments.stripe_api.client import result_of_answer
 from airport_payments.stripe_api.results import (
@@ -86,7 +87,7 @@ def test_headers_are_read_in_any_case() -> None:
 
 
 def test_a_result_shows_no_body() -> None:
-    result = result_of_answer({"client_secret": "CANARY"}, {}, 200)
+    result = result_of_answer(HeldBody.of(b'{"client_secret": "CANARY"}'), {}, 200)
     assert "CANARY" not in repr(result) + repr(result.document) + str(result.document)
     assert "CANARY" not in repr(ApiResult(400, error={"x": "CANARY"}))
 

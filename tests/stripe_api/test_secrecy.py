@@ -10,7 +10,8 @@ from tests.stripe_api.objects import CREATE, stripe_intent
 from tests.support import API_KEY
 
 from airport_payments.core.errors import PaymentsError
-from airport_payments.stripe_api.http_client import HttpxTransport, QuietBody
+from airport_payments.stripe_api.bodies import HeldBody, QuietBody
+from airport_payments.stripe_api.http_client import HttpxTransport
 
 LOGGERS = ["stripe", "httpx", "httpcore", "airport_payments", "asyncio"]
 # Stripe masks the key in what it says of it, and stripe-python logs what Stripe says.
@@ -139,3 +140,12 @@ def test_a_quiet_body_reads_as_json_and_shows_nothing() -> None:
     assert json.loads(body)["client_secret"] == "CANARY"
     shown = [repr(body), str(body), f"{body}", f"{body!s:>40}", "%s" % body, repr([body])]  # noqa: UP031
     assert not [text for text in shown if "CANARY" in text]
+
+
+def test_a_held_body_reads_as_nothing_and_shows_nothing() -> None:
+    import json
+
+    body = HeldBody.of(b'{"client_secret": "CANARY"}')
+    assert json.loads(body) == {}
+    assert "CANARY" in body.content.decode()
+    assert not [text for text in (repr(body), str(body), f"{body}", repr([body])) if "CANARY" in text]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from airport_payments.stripe_api.bodies import HeldBody
 from airport_payments.stripe_api.results import ApiResult, from_headers
 
 if TYPE_CHECKING:
@@ -17,11 +18,13 @@ def stripe_client(settings: "StripeSettings", transport: "stripe.HTTPClient") ->
     """Return a StripeClient for these settings. Its API version is stripe-python's own pin; it does not retry: we do."""
     import stripe  # noqa: PLC0415 - importing the library must not load it
 
+    from airport_payments.stripe_api.http_client import QuietTransport  # noqa: PLC0415 - loads stripe-python
+
     return stripe.StripeClient(
         settings.key.reveal(),
         base_addresses={"api": settings.api_base},
         max_network_retries=0,
-        http_client=transport,
+        http_client=QuietTransport(transport),
     )
 
 
@@ -41,10 +44,26 @@ class _QuietDocument(dict[str, object]):
         return "[document withheld]"
 
 
-def result_of_answer(data: object, headers: Mapping[str, str], status: int) -> ApiResult:
-    """Return the result of a call that stripe-python took for a success; `data` is what it read from the JSON."""
+def result_of_answer(body: object, headers: Mapping[str, str], status: int) -> ApiResult:
+    """Return the result of a call that stripe-python took for a success; `body` is what our transport gave it."""
+    content = body.content if isinstance(body, HeldBody) else b""
+    try:
+        data = _from_json(content)
+    except (ValueError, RecursionError):
+        # A success whose body was cut off or is no JSON: it may have happened.
+        return ApiResult(None, reason="an answer that cannot be read")
     document = _QuietDocument(cast("dict[str, object]", data)) if isinstance(data, dict) else data
     return from_headers(status, headers, document=document)
+
+
+def _from_json(content: str | bytes) -> object:
+    from pydantic_core import from_json  # noqa: PLC0415 - importing the library must not load it
+
+    try:
+        return from_json(content)
+    except ValueError:
+        # pydantic minds what json and httpx do not, such as half a surrogate pair, also in fields that nobody uses.
+        return json.loads(content.decode("utf-8", "replace") if isinstance(content, bytes) else content)
 
 
 def result_of_error(error: "stripe.StripeError") -> ApiResult:
@@ -59,7 +78,4 @@ def result_of_error(error: "stripe.StripeError") -> ApiResult:
         except ValueError:
             document = None
     details = cast("Mapping[str, object]", document).get("error") if isinstance(document, Mapping) else None
-    if 200 <= status < 300:
-        # A success whose body was cut off or is no JSON: it may have happened.
-        return ApiResult(None, reason="an answer that cannot be read")
     return from_headers(status, error.headers or {}, error=details, reason=f"HTTP {status}")

@@ -4,31 +4,51 @@ stripe-python's own `HTTPXClient` accepts no client, breaks with proxies and rep
 """
 
 from collections.abc import Mapping
-from typing import Final, NoReturn, cast
+from typing import NoReturn, cast
 
 import httpx
 import stripe
 
-WITHHELD: Final = "[body withheld]"
+from airport_payments.stripe_api.bodies import HeldBody, QuietBody
 
 
-class QuietBody(str):
-    """An answer's body that reads as JSON but does not show itself.
+class QuietTransport(stripe.HTTPClient):
+    """Sends through another transport, and gives stripe-python bodies that do not show themselves."""
 
-    stripe-python logs whole answers, client secrets included, on its logger at DEBUG. It formats them, and what it
-    formats is this.
-    """
+    name = "quiet"
 
-    __slots__ = ()
+    def __init__(self, inner: stripe.HTTPClient) -> None:
+        super().__init__()
+        self._inner = inner
+        # stripe-python tells Stripe which library sends.
+        self.name = inner.name  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
-    def __repr__(self) -> str:
-        return WITHHELD
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: object = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        """Send one request and return body, status and headers."""
+        body, status, answered = self._inner.request(method, url, headers, post_data)
+        return _quiet(body, status), status, answered
 
-    def __str__(self) -> str:
-        return WITHHELD
+    async def request_async(  # type: ignore[override]  # the base says bytes, and reads whatever it gets as text
+        self, method: str, url: str, headers: Mapping[str, str], post_data: object = None
+    ) -> tuple[str, int, Mapping[str, str]]:
+        """Send one request and return body, status and headers."""
+        body, status, answered = await self._inner.request_async(method, url, headers, post_data)
+        return _quiet(body, status), status, answered
 
-    def __format__(self, spec: str) -> str:
-        return WITHHELD
+
+def _quiet(body: str | bytes, status: int) -> QuietBody:
+    if 200 <= status < 300:
+        return HeldBody.of(body)
+    # stripe-python reads errors itself, to know what to raise.
+    return QuietBody(body.decode("utf-8", "replace") if isinstance(body, bytes) else body)
 
 
 class HttpxTransport(stripe.HTTPClient):
@@ -41,7 +61,7 @@ class HttpxTransport(stripe.HTTPClient):
         self._client = client
         self._async_client = async_client
 
-    def request(
+    def request(  # type: ignore[override]  # the base says text; stripe-python reads bytes as well
         self,
         method: str,
         url: str,
@@ -49,7 +69,7 @@ class HttpxTransport(stripe.HTTPClient):
         post_data: object = None,
         *,
         _usage: list[str] | None = None,
-    ) -> tuple[str, int, Mapping[str, str]]:
+    ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send one request and return body, status and headers. Network failures become `APIConnectionError`."""
         if self._client is None:
             raise RuntimeError("an async gateway has no synchronous client")
@@ -57,11 +77,11 @@ class HttpxTransport(stripe.HTTPClient):
             response = self._client.request(method, url, headers=headers, content=_content(post_data))
         except httpx.RequestError as error:
             _raise_connection_error(error)
-        return QuietBody(response.text), response.status_code, response.headers
+        return response.content, response.status_code, response.headers
 
-    async def request_async(  # type: ignore[override]  # the base says bytes, and reads whatever it gets as text
+    async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: object = None
-    ) -> tuple[str, int, Mapping[str, str]]:
+    ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send one request and return body, status and headers. Network failures become `APIConnectionError`."""
         if self._async_client is None:
             raise RuntimeError("a synchronous gateway has no async client")
@@ -69,7 +89,7 @@ class HttpxTransport(stripe.HTTPClient):
             response = await self._async_client.request(method, url, headers=headers, content=_content(post_data))
         except httpx.RequestError as error:
             _raise_connection_error(error)
-        return QuietBody(response.text), response.status_code, response.headers
+        return response.content, response.status_code, response.headers
 
 
 def _content(post_data: object) -> bytes | None:
