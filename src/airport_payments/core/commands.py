@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from airport_payments.core.evolve import quick
 from airport_payments.core.money import Money
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CreateIntent:
     """Create the PaymentIntent of one attempt.

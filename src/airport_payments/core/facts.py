@@ -7,12 +7,14 @@ from typing import TypeAlias
 
 from airport_payments.core.commands import Command
 from airport_payments.core.dispute import DisputeStatus
+from airport_payments.core.evolve import quick
 from airport_payments.core.model import CancelReason, Failure, IntentStatus, RequestKey
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundReason, RefundState
 from airport_payments.core.secret import Secret
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class IntentView:
     """What Stripe says of one PaymentIntent, in our words.
@@ -72,6 +74,7 @@ class DisputeView:
 # ---- from the team -----------------------------------------------------------------------------------------------------
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PaymentRequested:
     """A customer wants to pay. `attempt_id` is random, for the attempt that this may open."""
@@ -181,6 +184,7 @@ class IntentObserved:
     placed: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class IntentSeen:
     """Stripe answered with a PaymentIntent. `replayed`: with an answer that it had stored, so its status may be old."""
@@ -305,6 +309,7 @@ Observed: TypeAlias = IntentObserved | RefundObserved | RefundsHinted | DisputeO
 PortReply: TypeAlias = IntentSeen | RefundSeen | RefundsSeen | DisputeSeen | NothingFound | Refused | Unanswered
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The reply to a command. `as_of` is the ledger's version when it was sent; `asker` is why it was sent."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from airport_payments.core.announcements import Pending
 from airport_payments.core.commands import Effect
 from airport_payments.core.dispute import Dispute, DisputeStatus
+from airport_payments.core.evolve import quick
 from airport_payments.core.money import Money
 from airport_payments.core.refund import Refund
 
@@ -107,6 +108,7 @@ class Failure:
     charge_id: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Payment:
     """One attempt to collect the booking's price: one Stripe PaymentIntent.
@@ -191,6 +193,7 @@ class RequestKey:
     fingerprint: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """All that we know of one booking's money, as one versioned document.
@@ -238,6 +241,7 @@ class Snapshot:
     ledger: Ledger = field(default_factory=Ledger)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
     """One line of a booking's story: a fact that changed something, or one that was refused. No personal data."""
@@ -249,6 +253,7 @@ class HistoryLine:
     intent_id: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class IndexRow:
     """One payment as the storage indexes it. `state` is what the unique constraint and `due` look at."""
@@ -292,6 +297,7 @@ class Policy:
     confirm_at_authorization: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Change:
     """What one decision writes, all of it or nothing.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airport_payments.core.evolve import quick
 from airport_payments.core.model import (
     Booking,
     BookingStatus,
@@ -81,6 +82,7 @@ def _shown(payments: tuple[Payment, ...]) -> Payment | None:
     return live or (own[-1] if own else None)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CreatedPayment:
     """A PaymentIntent for the customer to pay.

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
+from airport_payments.core.evolve import quick
+
 # Waits between the tries of one call, in seconds: the base, doubled each time, up to the cap, of which 50 to 100 % is drawn.
 BACKOFF_FIRST_S: Final = 0.25
 BACKOFF_MOST_S: Final = 2.0
@@ -11,6 +13,7 @@ BACKOFF_MOST_S: Final = 2.0
 RETRY_AFTER_MOST_S: Final = 3.0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
     """One call to Stripe's API."""
@@ -21,6 +24,7 @@ class ApiRequest:
     idempotency_key: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ApiResult:
     """What came of one call.

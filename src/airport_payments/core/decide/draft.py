@@ -8,7 +8,7 @@ from typing import TypeAlias
 from airport_payments.core.announcements import Announcement, BookingCancelled, BookingConfirmed, Pending
 from airport_payments.core.commands import Command, CreateRefund, Effect, IntentEffect
 from airport_payments.core.errors import PaymentsError
-from airport_payments.core.evolve import replace
+from airport_payments.core.evolve import quick, replace
 from airport_payments.core.facts import IntentView
 from airport_payments.core.model import (
     Booking,
@@ -32,6 +32,7 @@ from airport_payments.core.refund import Refund
 from airport_payments.core.secret import Secret
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Ready:
     """There is a PaymentIntent to pay. `view` is its state as Stripe just said."""
@@ -111,6 +112,7 @@ Reply: TypeAlias = (
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What to do about a fact: commit `change`, then perform `act` and feed its answer back, or give `reply`.
