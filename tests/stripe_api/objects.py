@@ -1,11 +1,14 @@
 """Commands, and Stripe's answers to them, that the tests of this folder share."""
 
 import json
+from dataclasses import replace
 
 from tests.support import INTENT_ID, NOW, PRICE
 
 from airport_payments.core.commands import CancelIntent, CreateIntent, FindIntent, RetrieveIntent
-from airport_payments.stripe_api.results import ApiResult
+from airport_payments.stripe_api.bodies import HeldBody
+from airport_payments.stripe_api.client import result_of_answer
+from airport_payments.stripe_api.results import ApiRequest, ApiResult
 from airport_payments.stripe_api.talk import talk
 
 CREATE = CreateIntent("a1", "BK-1", "airport", PRICE, "airport/a1/create/0", NOW, NOW)
@@ -32,7 +35,8 @@ def stripe_intent(**changes: object) -> dict:
 
 
 def good(body: object, **more: object) -> ApiResult:
-    return ApiResult(200, document=json.loads(json.dumps(body)), **more)
+    """Return a success with this answer, which `play` has read as the port does."""
+    return ApiResult(200, found=HeldBody.of(json.dumps(body)), **more)
 
 
 def bad(status: int, **error: object) -> ApiResult:
@@ -45,8 +49,15 @@ def play(command, *results: ApiResult):
     requests = [next(conversation)]
     for result in results:
         try:
-            requests.append(conversation.send(result))
+            requests.append(conversation.send(_read(requests[-1], result)))
         except StopIteration as end:
             assert result is results[-1], "the talk ended early"
             return requests, end.value
     raise AssertionError("the talk goes on")
+
+
+def _read(request: ApiRequest, result: ApiResult) -> ApiResult:
+    if not isinstance(result.found, HeldBody):
+        return result
+    read = result_of_answer(request.read, result.found, {}, 200)
+    return replace(result, found=read.found, reason=read.reason)

@@ -1,8 +1,10 @@
 """What one call came to and whether it is sent again, and the circuit: pure."""
 
+import json
 import threading
 
 import pytest
+from tests.stripe_api.objects import stripe_intent
 
 from airport_payments.stripe_api.bodies import HeldBody
 from airport_payments.stripe_api.circuit import FAILURES_TO_OPEN, OPEN_S, Circuit
@@ -15,6 +17,7 @@ from airport_payments.stripe_api.results import (
     from_headers,
     retry_delay_s,
 )
+from airport_payments.stripe_api.wire import read_intent, read_page
 
 
 class TestRetryDelay:
@@ -87,8 +90,12 @@ def test_headers_are_read_in_any_case() -> None:
 
 
 def test_a_result_shows_no_body() -> None:
-    result = result_of_answer(HeldBody.of(b'{"client_secret": "CANARY"}'), {}, 200)
-    assert "CANARY" not in repr(result) + repr(result.document) + str(result.document)
+    intent = json.dumps(stripe_intent())
+    page = json.dumps({"data": [stripe_intent()], "has_more": False})
+    for read, body in ((read_intent, intent), (read_page, page)):
+        result = result_of_answer(read, HeldBody.of(body), {}, 200)
+        assert result.found is not None
+        assert "CANARY" not in repr(result) + repr(result.found) + str(result.found)
     assert "CANARY" not in repr(ApiResult(400, error={"x": "CANARY"}))
 
 

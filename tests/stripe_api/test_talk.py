@@ -1,5 +1,7 @@
 """How each command is put to Stripe, and what each answer and error of Stripe's means: pure."""
 
+import json
+
 import pytest
 from tests.stripe_api.objects import CANCEL, CREATE, FIND, RETRIEVE, bad, good, play, stripe_intent
 from tests.support import INTENT_ID, NOW
@@ -9,9 +11,10 @@ from airport_payments.core.facts import IntentSeen, NothingFound, RefusalKind, R
 from airport_payments.core.model import Failure, IntentStatus
 from airport_payments.stripe_api.results import (
     ApiResult,
+    Unreadable,
 )
 from airport_payments.stripe_api.talk import FIND_MARGIN, FIND_MAX_PAGES, FIND_SPAN
-from airport_payments.stripe_api.wire import Unreadable, read_embedded_intent, read_intent
+from airport_payments.stripe_api.wire import read_embedded_intent, read_intent
 
 
 class TestTalk:
@@ -109,7 +112,7 @@ class TestTalk:
             stripe_intent(status="new"),
             stripe_intent(amount="45099"),
         ):
-            reply = play(CREATE, ApiResult(200, document=body))[1]
+            reply = play(CREATE, good(body))[1]
             assert isinstance(reply, Unanswered)
             assert reply.key_spent
             assert "CANARY" not in reply.reason
@@ -171,7 +174,7 @@ class TestFind:
             play(FIND, self.page(self.other(1), more=True), ApiResult(None, reason="lost"))[1], Unanswered
         )
         for body in ({}, [], {"data": 1, "has_more": False}, {"data": []}):
-            assert isinstance(play(FIND, ApiResult(200, document=body))[1], Unanswered)
+            assert isinstance(play(FIND, good(body))[1], Unanswered)
 
     def test_one_of_ours_that_cannot_be_read_is_unanswered_and_not_overlooked(self) -> None:
         assert isinstance(play(FIND, self.page(stripe_intent(status="new")))[1], Unanswered)
@@ -190,7 +193,7 @@ class TestDeclines:
                 "message": told,
                 "charge": "ch_1",
             }
-            assert read_intent(stripe_intent(last_payment_error=error)).failure == generic
+            assert read_intent(json.dumps(stripe_intent(last_payment_error=error))).failure == generic
             refused = play(CREATE, ApiResult(402, error=error))[1]
             assert refused.failure == generic
             assert hidden not in repr(refused)
@@ -203,17 +206,17 @@ class TestDeclines:
             "message": "No.",
             "charge": "ch_1",
         }
-        failure = read_intent(stripe_intent(last_payment_error=error)).failure
+        failure = read_intent(json.dumps(stripe_intent(last_payment_error=error))).failure
         assert failure == Failure("card_declined", "No.", "insufficient_funds", "ch_1")
 
     def test_only_a_card_errors_message_is_shown(self) -> None:
         error = {"type": "api_error", "code": None, "message": "internal detail"}
-        failure = read_intent(stripe_intent(last_payment_error=error)).failure
+        failure = read_intent(json.dumps(stripe_intent(last_payment_error=error))).failure
         assert (failure.code, failure.message) == ("api_error", "The payment failed.")
 
     def test_what_is_kept_of_a_message_is_bounded(self) -> None:
         error = {"type": "card_error", "code": "c" * 999, "message": "m" * 9999, "decline_code": "d" * 999}
-        failure = read_intent(stripe_intent(last_payment_error=error)).failure
+        failure = read_intent(json.dumps(stripe_intent(last_payment_error=error))).failure
         assert (len(failure.code), len(failure.message), len(failure.decline_code)) == (100, MAX_MESSAGE, 100)
 
 
@@ -223,26 +226,26 @@ class TestWire:
         intent = stripe_intent()
         del intent[field]
         with pytest.raises(Unreadable):
-            read_intent(intent)
+            read_intent(json.dumps(intent))
         assert read_embedded_intent(intent) is None
 
     def test_an_unknown_status_is_never_guessed(self) -> None:
         with pytest.raises(Unreadable):
-            read_intent(stripe_intent(status="almost_succeeded"))
+            read_intent(json.dumps(stripe_intent(status="almost_succeeded")))
 
     def test_nothing_of_the_content_is_in_the_error(self) -> None:
         for broken in (stripe_intent(amount="CANARY"), stripe_intent(currency="CANARY"), stripe_intent(id="CANARY")):
             with pytest.raises(Unreadable) as caught:
-                read_intent(broken)
+                read_intent(json.dumps(broken))
             assert "CANARY" not in repr(caught.value)
             assert caught.value.__cause__ is None
 
     def test_the_secret_is_held_and_an_empty_one_is_none(self) -> None:
-        held = read_intent(stripe_intent()).client_secret
+        held = read_intent(json.dumps(stripe_intent())).client_secret
         assert (repr(held), held.reveal()) == ("[secret]", f"{INTENT_ID}_secret_CANARY")
-        assert read_intent(stripe_intent(client_secret="")).client_secret is None
+        assert read_intent(json.dumps(stripe_intent(client_secret=""))).client_secret is None
 
     def test_kwd_and_isk_amounts_that_stripe_could_not_have_charged_are_unreadable(self) -> None:
         for amount, currency in ((5001, "kwd"), (150, "isk"), (150, "ugx")):
             with pytest.raises(Unreadable):
-                read_intent(stripe_intent(amount=amount, currency=currency))
+                read_intent(json.dumps(stripe_intent(amount=amount, currency=currency)))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from airport_payments.stripe_api.bodies import HeldBody
-from airport_payments.stripe_api.results import ApiResult, from_headers
+from airport_payments.stripe_api.results import ApiResult, Reader, Unreadable, from_headers
 
 if TYPE_CHECKING:
     import httpx
@@ -35,35 +35,16 @@ def timeout_of(settings: "StripeSettings") -> "httpx.Timeout":
     return httpx.Timeout(settings.timeout_s)
 
 
-class _QuietDocument(dict[str, object]):
-    """An answer that does not show itself: it holds the client secret."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "[document withheld]"
-
-
-def result_of_answer(body: object, headers: Mapping[str, str], status: int) -> ApiResult:
+def result_of_answer(read: Reader, body: object, headers: Mapping[str, str], status: int) -> ApiResult:
     """Return the result of a call that stripe-python took for a success; `body` is what our transport gave it."""
-    content = body.content if isinstance(body, HeldBody) else b""
     try:
-        data = _from_json(content)
+        found = read(body.content if isinstance(body, HeldBody) else b"")
+    except Unreadable as error:
+        return from_headers(status, headers, reason=str(error))
     except (ValueError, RecursionError):
         # A success whose body was cut off or is no JSON: it may have happened.
         return ApiResult(None, reason="an answer that cannot be read")
-    document = _QuietDocument(cast("dict[str, object]", data)) if isinstance(data, dict) else data
-    return from_headers(status, headers, document=document)
-
-
-def _from_json(content: str | bytes) -> object:
-    from pydantic_core import from_json  # noqa: PLC0415 - importing the library must not load it
-
-    try:
-        return from_json(content)
-    except ValueError:
-        # pydantic minds what json and httpx do not, such as half a surrogate pair, also in fields that nobody uses.
-        return json.loads(content.decode("utf-8", "replace") if isinstance(content, bytes) else content)
+    return from_headers(status, headers, found=found)
 
 
 def result_of_error(error: "stripe.StripeError") -> ApiResult:

@@ -11,6 +11,7 @@ from airport_payments.core.errors import InvalidSignature
 from airport_payments.core.facts import DisputeObserved, IntentView, RefundObserved, RefundsHinted
 from airport_payments.core.secret import Secret
 from airport_payments.stripe_api.marks import META_BOOKING, META_NAMESPACE
+from airport_payments.stripe_api.results import Unreadable
 from airport_payments.stripe_api.signature import MAX_BODY_BYTES, verify
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Event:
     @property
     def intent(self) -> IntentView | None:
         """The PaymentIntent it is about, None if the object is another, or has fields that cannot be read."""
-        from airport_payments.stripe_api.wire import Unreadable, intent_view  # noqa: PLC0415 - loads pydantic
+        from airport_payments.stripe_api.wire import intent_view  # noqa: PLC0415 - loads pydantic
 
         if self.object_type != "payment_intent":
             return None
@@ -110,7 +111,6 @@ class Event:
     @property
     def aftermath(self) -> RefundObserved | RefundsHinted | DisputeObserved | None:
         """What it says of a refund, a dispute or a refunded charge; None if it has fields that cannot be read."""
-        from airport_payments.stripe_api.wire import Unreadable  # noqa: PLC0415 - loads pydantic
         from airport_payments.stripe_api.wire_money import aftermath_of  # noqa: PLC0415
 
         try:

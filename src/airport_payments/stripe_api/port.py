@@ -96,7 +96,7 @@ class StripePort:
             )
         except stripe.StripeError as error:
             return result_of_error(error)
-        return result_of_answer(response.body, response.headers, response.code)
+        return result_of_answer(request.read, response.body, response.headers, response.code)
 
     def _connect(self) -> "stripe.StripeClient":
         with self._lock:

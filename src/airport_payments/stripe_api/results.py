@@ -1,9 +1,10 @@
 """What one HTTP call to Stripe came to, and whether to send it again: pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
+from airport_payments.core.errors import PaymentsError
 from airport_payments.core.evolve import quick
 
 # Waits between the tries of one call, in seconds: the base, doubled each time, up to the cap, of which 50 to 100 % is drawn.
@@ -13,14 +14,23 @@ BACKOFF_MOST_S: Final = 2.0
 RETRY_AFTER_MOST_S: Final = 3.0
 
 
+class Unreadable(PaymentsError):
+    """Stripe sent an object whose fields this version cannot read."""
+
+
+# What makes something of a success's body. Raises `Unreadable`, or `ValueError` for what is no JSON at all.
+Reader: TypeAlias = Callable[[str | bytes], object]
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One call to Stripe's API."""
+    """One call to Stripe's API. `read` makes something of its answer."""
 
     method: str
     path: str
     params: Mapping[str, object]
+    read: Reader
     idempotency_key: str | None = None
 
 
@@ -31,17 +41,17 @@ class ApiResult:
 
     Args:
         status: the HTTP status, None when there was no answer.
-        document: the answer when the status is 2xx, as it was read from JSON; its repr shows nothing.
+        found: what the request's `read` made of the answer when the status is 2xx, None when it is unreadable.
         error: Stripe's `error` object otherwise.
         replayed: Stripe answered from what it had stored under the idempotency key.
         should_retry: what Stripe's header advises, None when it is silent.
         retry_after_s: how long Stripe asks us to wait.
-        reason: for the log, when there was no answer.
+        reason: for the log, when there was no answer or it is unreadable.
         sent: False when the circuit was open.
     """
 
     status: int | None
-    document: object = None
+    found: object = None
     error: Mapping[str, object] | None = None
     replayed: bool = False
     should_retry: bool | None = None
@@ -74,14 +84,14 @@ class ApiResult:
 
 
 def from_headers(
-    status: int | None, headers: Mapping[str, str], *, document: object = None, error: object = None, reason: str = ""
+    status: int | None, headers: Mapping[str, str], *, found: object = None, error: object = None, reason: str = ""
 ) -> ApiResult:
     """Return the result of an answer with these headers, whose names are in any case."""
     lower = {name.lower(): value for name, value in headers.items()}
     advice = lower.get("stripe-should-retry")
     return ApiResult(
         status,
-        document=document,
+        found=found,
         error=cast("Mapping[str, object]", error) if isinstance(error, Mapping) else None,
         replayed=lower.get("idempotent-replayed") == "true",
         should_retry={"true": True, "false": False}.get(advice or ""),

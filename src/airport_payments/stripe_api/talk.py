@@ -20,7 +20,9 @@ from airport_payments.core.commands import (
 )
 from airport_payments.core.facts import (
     DisputeSeen,
+    DisputeView,
     IntentSeen,
+    IntentView,
     NothingFound,
     PortReply,
     RefundSeen,
@@ -32,10 +34,10 @@ from airport_payments.core.facts import (
 )
 from airport_payments.core.model import Failure
 from airport_payments.stripe_api.marks import META_ATTEMPT, META_NAMESPACE
-from airport_payments.stripe_api.results import ApiRequest, ApiResult
+from airport_payments.stripe_api.results import ApiRequest, ApiResult, Unreadable
 from airport_payments.stripe_api.wire import (
     AnswerDict,
-    Unreadable,
+    Page,
     cancel_params,
     capture_params,
     create_params,
@@ -46,7 +48,7 @@ from airport_payments.stripe_api.wire import (
     read_page,
     refund_params,
 )
-from airport_payments.stripe_api.wire_money import read_dispute, read_refund, read_refund_page
+from airport_payments.stripe_api.wire_money import RefundPage, read_dispute, read_refund, read_refund_page
 
 # Stripe's clock and ours may differ; a search starts this much before the create was first sent.
 FIND_MARGIN: Final = timedelta(minutes=10)
@@ -80,48 +82,46 @@ def _single(command: IntentEffect | RetrieveIntent) -> Talk:
     result = yield _request(command)
     if not result.ok:
         return _failed(result)
-    try:
-        view = read_intent(result.document)
-    except Unreadable as error:
+    view = result.found
+    if not isinstance(view, IntentView):
         # It was done; what came back cannot be read. Looking again, with a newer version, is all that can be done.
-        return Unanswered(f"Stripe's answer cannot be read: {error}", key_spent=True)
+        return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
     return IntentSeen(view, replayed=result.replayed)
 
 
 def _request(command: IntentEffect | RetrieveIntent) -> ApiRequest:
     if isinstance(command, CreateIntent):
-        return ApiRequest("post", "/v1/payment_intents", create_params(command), command.key)
+        return ApiRequest("post", "/v1/payment_intents", create_params(command), read_intent, command.key)
     path = f"/v1/payment_intents/{command.intent_id}"
     if isinstance(command, CancelIntent):
-        return ApiRequest("post", f"{path}/cancel", cancel_params(command), command.key)
+        return ApiRequest("post", f"{path}/cancel", cancel_params(command), read_intent, command.key)
     if isinstance(command, CaptureIntent):
-        return ApiRequest("post", f"{path}/capture", capture_params(command), command.key)
-    return ApiRequest("get", path, {})
+        return ApiRequest("post", f"{path}/capture", capture_params(command), read_intent, command.key)
+    return ApiRequest("get", path, {}, read_intent)
 
 
 def _refund(command: CreateRefund | RetrieveRefund) -> Talk:
     if isinstance(command, CreateRefund):
-        request = ApiRequest("post", "/v1/refunds", refund_params(command), command.key)
+        request = ApiRequest("post", "/v1/refunds", refund_params(command), read_refund, command.key)
     else:
-        request = ApiRequest("get", f"/v1/refunds/{command.refund_id}", {})
+        request = ApiRequest("get", f"/v1/refunds/{command.refund_id}", {}, read_refund)
     result = yield request
     if not result.ok:
         return _failed(result)
-    try:
-        view = read_refund(result.document)
-    except Unreadable as error:
-        return Unanswered(f"Stripe's answer cannot be read: {error}", key_spent=True)
+    view = result.found
+    if not isinstance(view, RefundView):
+        return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
     return RefundSeen(view, replayed=result.replayed)
 
 
 def _dispute(command: RetrieveDispute) -> Talk:
-    result = yield ApiRequest("get", f"/v1/disputes/{command.dispute_id}", {})
+    result = yield ApiRequest("get", f"/v1/disputes/{command.dispute_id}", {}, read_dispute)
     if not result.ok:
         return _failed(result)
-    try:
-        return DisputeSeen(read_dispute(result.document))
-    except Unreadable as error:
-        return Unanswered(f"Stripe's answer cannot be read: {error}", key_spent=True)
+    view = result.found
+    if not isinstance(view, DisputeView):
+        return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
+    return DisputeSeen(view)
 
 
 def _list_refunds(command: ListRefunds) -> Talk:
@@ -132,17 +132,16 @@ def _list_refunds(command: ListRefunds) -> Talk:
         params: dict[str, object] = {"limit": PAGE_SIZE, "payment_intent": command.intent_id}
         if after is not None:
             params["starting_after"] = after
-        result = yield ApiRequest("get", "/v1/refunds", params)
+        result = yield ApiRequest("get", "/v1/refunds", params, read_refund_page)
         if not result.ok:
             return _failed(result)
-        try:
-            found, more = read_refund_page(result.document)
-        except Unreadable as error:
-            return Unanswered(f"Stripe's answer cannot be read: {error}")
-        views += found
-        if not more or not found:
+        page = result.found
+        if not isinstance(page, RefundPage):
+            return Unanswered(f"Stripe's answer cannot be read: {result.reason}")
+        views += page.views
+        if not page.has_more or not page.views:
             return RefundsSeen(tuple(reversed(views)))  # Stripe's newest come first
-        after = found[-1].id
+        after = page.views[-1].id
     return Unanswered(f"more than {REFUNDS_MAX_PAGES * PAGE_SIZE} refunds")
 
 
@@ -160,19 +159,21 @@ def _find(command: FindIntent) -> Talk:
         params: dict[str, object] = {"limit": PAGE_SIZE, "created": window}
         if after is not None:
             params["starting_after"] = after
-        result = yield ApiRequest("get", "/v1/payment_intents", params)
+        result = yield ApiRequest("get", "/v1/payment_intents", params, read_page)
         if not result.ok:
             return _failed(result)
+        page = result.found
+        if not isinstance(page, Page):
+            return Unanswered(f"Stripe's answer cannot be read: {result.reason}")
         try:
-            page = read_page(result.document)
-            for obj in page["data"]:
+            for obj in page.data:
                 if _is_of(obj, command):
                     return IntentSeen(intent_view(obj))
         except Unreadable as error:
             return Unanswered(f"Stripe's answer cannot be read: {error}")
-        if not page["has_more"] or not page["data"]:
+        if not page.has_more or not page.data:
             return NothingFound()
-        after = page["data"][-1].get("id")
+        after = page.data[-1].get("id")
     return Unanswered(f"more than {FIND_MAX_PAGES * PAGE_SIZE} PaymentIntents in the window")
 
 

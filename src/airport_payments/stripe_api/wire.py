@@ -2,24 +2,24 @@
 
 import json
 from collections.abc import Callable
-from typing import Final, NoReturn, NotRequired, cast
+from dataclasses import dataclass, field
+from typing import Final, NoReturn, NotRequired, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from airport_payments.core.commands import CancelIntent, CaptureIntent, CreateIntent, CreateRefund
 from airport_payments.core.declines import presentable
-from airport_payments.core.errors import InvalidRequest, InvalidSignature, PaymentsError
+from airport_payments.core.errors import InvalidRequest, InvalidSignature
 from airport_payments.core.facts import IntentView
 from airport_payments.core.ids import PAYMENT_INTENT_ID
 from airport_payments.core.model import Failure, IntentStatus
 from airport_payments.core.money import Money
 from airport_payments.core.secret import Secret
 from airport_payments.stripe_api.marks import META_ATTEMPT, META_BOOKING, META_NAMESPACE, META_REFUND
+from airport_payments.stripe_api.results import Unreadable
 
-
-class Unreadable(PaymentsError):
-    """Stripe sent an object whose fields this version cannot read."""
+D = TypeVar("D")
 
 
 class ErrorDict(TypedDict, total=False):
@@ -85,6 +85,14 @@ class ListDict(TypedDict):
     """One page of a list."""
 
     data: list[AnswerDict]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The same, read. It shows nothing of its objects, which hold client secrets."""
+
+    data: list[AnswerDict] = field(repr=False)
     has_more: bool
 
 
@@ -200,28 +208,34 @@ def failure_of(error: ErrorDict | None) -> Failure | None:
     return presentable(code, error.get("decline_code"), shown or "The payment failed.", error.get("charge"))
 
 
-def read_intent(document: object) -> IntentView:
-    """Return the PaymentIntent that an answer holds. Raises `Unreadable`."""
+def read_intent(body: str | bytes) -> IntentView:
+    """Return the PaymentIntent that an answer holds. Raises `Unreadable`, or `ValueError` if it is no JSON."""
+    return intent_view(_read(_OBJECT, body))
+
+
+def read_object(body: str | bytes) -> AnswerDict:
+    """Return the object that an answer holds, whatever it is. Raises as `read_intent` does."""
+    return _read(_OBJECT, body)
+
+
+def read_page(body: str | bytes) -> Page:
+    """Return one page of a list. Raises as `read_intent` does."""
+    found = _read(_LIST, body)
+    return Page(found["data"], found["has_more"])
+
+
+def _read(kind: TypeAdapter[D], body: str | bytes) -> D:
     try:
-        return intent_view(_OBJECT.validate_python(document, strict=True))
-    except ValidationError as error:
-        raise Unreadable(f"an answer that is no PaymentIntent ({error.error_count()} errors)") from None
-
-
-def read_object(document: object) -> AnswerDict:
-    """Return the object that an answer holds, whatever it is. Raises `Unreadable`."""
+        return cast("D", kind.validator.validate_json(body, strict=True))
+    except ValidationError:
+        pass
+    # Cut off, or of another shape; or it holds what pydantic minds and json does not, such as half a surrogate pair in a
+    # field that nobody uses.
+    document: object = json.loads(body.decode("utf-8", "replace") if isinstance(body, bytes) else body)
     try:
-        return _OBJECT.validate_python(document, strict=True)
+        return kind.validate_python(document, strict=True)
     except ValidationError as error:
-        raise Unreadable(f"an answer that is no object ({error.error_count()} errors)") from None
-
-
-def read_page(document: object) -> ListDict:
-    """Return one page of a list. Raises `Unreadable`."""
-    try:
-        return _LIST.validate_python(document, strict=True)
-    except ValidationError as error:
-        raise Unreadable(f"an answer that is no list ({error.error_count()} errors)") from None
+        raise Unreadable(f"an answer of another shape ({error.error_count()} errors)") from None
 
 
 def read_event(body: bytes) -> tuple[EnvelopeDict, ObjectDict]:

@@ -1,6 +1,7 @@
 """Stripe's refunds, disputes and charges in our words."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,7 +11,8 @@ from airport_payments.core.facts import DisputeObserved, DisputeView, RefundObse
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundState
 from airport_payments.stripe_api.marks import META_NAMESPACE, META_REFUND
-from airport_payments.stripe_api.wire import ObjectDict, Unreadable, read_object, read_page
+from airport_payments.stripe_api.results import Unreadable
+from airport_payments.stripe_api.wire import ObjectDict, read_object, read_page
 
 _STATES: Final = {
     str(state): state for state in RefundState if state not in {RefundState.REQUESTED, RefundState.REFUSED}
@@ -19,6 +21,14 @@ _DISPUTES: Final = {str(status): status for status in DisputeStatus}
 _ID: Final = re.compile(r"[a-z]{2,6}_[A-Za-z0-9_]{1,250}", re.ASCII)
 # A time that datetime can hold.
 _MAX_S: Final = 253_402_300_799
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPage:
+    """One page of a list of refunds."""
+
+    views: list[RefundView]
+    has_more: bool
 
 
 def intent_id_of(obj: ObjectDict) -> str | None:
@@ -93,17 +103,17 @@ def _money(obj: ObjectDict, what: str) -> Money:
         raise Unreadable(f"a {what} with an amount that is none ({error})") from None
 
 
-def read_refund(document: object) -> RefundView:
-    """Return the refund that an answer holds. Raises `Unreadable`."""
-    return refund_view(read_object(document))
+def read_refund(body: str | bytes) -> RefundView:
+    """Return the refund that an answer holds. Raises `Unreadable`, or `ValueError` if it is no JSON."""
+    return refund_view(read_object(body))
 
 
-def read_refund_page(document: object) -> tuple[list[RefundView], bool]:
-    """Return one page of a list of refunds, and whether there are more. Raises `Unreadable`."""
-    page = read_page(document)
-    return [refund_view(obj) for obj in page["data"]], page["has_more"]
+def read_refund_page(body: str | bytes) -> RefundPage:
+    """Return one page of a list of refunds. Raises as `read_refund` does."""
+    page = read_page(body)
+    return RefundPage([refund_view(obj) for obj in page.data], page.has_more)
 
 
-def read_dispute(document: object) -> DisputeView:
-    """Return the dispute that an answer holds. Raises `Unreadable`."""
-    return dispute_view(read_object(document))
+def read_dispute(body: str | bytes) -> DisputeView:
+    """Return the dispute that an answer holds. Raises as `read_refund` does."""
+    return dispute_view(read_object(body))
