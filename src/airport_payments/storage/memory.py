@@ -82,16 +82,26 @@ class _Tables:
     def _index_rows(self, booking_id: str, new: Sequence[IndexRow]) -> bool:
         """Take in new index rows, or none of them and return False if one breaks a rule. The lock is held."""
         old = self._index.get(booking_id, {})
-        rows = {**old, **{row.attempt_id: row for row in new}}
-        if sum(row.state is not IndexState.CLOSED for row in rows.values()) > 1:
-            return False
-        intents = [row.intent_id for row in rows.values() if row.intent_id is not None]
-        taken = any(self._intents.get(intent_id, booking_id) != booking_id for intent_id in intents)
-        if taken or len(intents) != len(set(intents)):
+        rows = dict(old)
+        for row in new:
+            rows[row.attempt_id] = row
+        payable = 0
+        intents: dict[str, str] = {}
+        for row in rows.values():
+            if row.state is not IndexState.CLOSED:
+                payable += 1
+            intent_id = row.intent_id
+            if intent_id is None:
+                continue
+            if intent_id in intents or self._intents.get(intent_id, booking_id) != booking_id:
+                return False
+            intents[intent_id] = booking_id
+        if payable > 1:
             return False
         for row in old.values():
-            self._intents.pop(row.intent_id or "", None)
-        self._intents.update(dict.fromkeys(intents, booking_id))
+            if row.intent_id is not None:
+                self._intents.pop(row.intent_id, None)
+        self._intents.update(intents)
         self._index[booking_id] = rows
         return True
 
