@@ -2,8 +2,8 @@
 
 import json
 import random
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from itertools import count
 
 import stripe
 from tests.bench.events import SAMPLES
@@ -14,7 +14,14 @@ from airport_payments.storage.memory import MemoryBookingRepository
 from airport_payments.stripe_api.port import StripePort
 
 KEY = "sk_test_" + "b" * 24
-METADATA = {"airport_namespace": "airport", "airport_booking": "b-1", "airport_attempt": "a-1"}
+METADATA = {"airport_namespace": "airport", "airport_booking": "b-1", "airport_attempt": "a" * 24}
+CALLS, ROUNDS = 60, 31
+# What a PaymentIntent gets only later, or from parameters that neither side sends. Each object among them costs
+# stripe-python what our rules cost, so they would flatter us.
+NOT_YET = (
+    "customer", "description", "payment_method", "receipt_email", "shipping", "statement_descriptor_suffix", "transfer_group",
+)  # fmt: skip
+NEVER = ("hooks", "payment_details", "presentment_details")
 
 
 class Idle(stripe.HTTPClient):
@@ -32,42 +39,47 @@ class Idle(stripe.HTTPClient):
         return answer
 
 
-def _answer() -> str:
-    """Return a PaymentIntent as Stripe sends it: the one of the sample event, not yet paid, with our metadata."""
+def _answer(methods: Sequence[str]) -> str:
+    """Return what Stripe answers to this create, for an account that has these payment methods switched on."""
     intent = json.loads((SAMPLES / "payment_intent.succeeded.4k.json").read_text())["data"]["object"]
     intent.update(status="requires_payment_method", amount=45099, amount_received=0, currency="usd", latest_charge=None)
-    intent["metadata"] = METADATA
-    return json.dumps(intent, indent=2)
+    intent.update(dict.fromkeys(NOT_YET), metadata=METADATA, payment_method_types=list(methods))
+    intent["payment_method_options"] = {name: intent["payment_method_options"][name] for name in methods}
+    return json.dumps({name: value for name, value in intent.items() if name not in NEVER}, indent=2)
 
 
 def figures() -> list[Figure]:
-    """Return the figure of a create call, all of our rules and the memory storage included."""
-    body = _answer()
+    """Return the figures of a create call, all of our rules and the memory storage included.
+
+    Two, because stripe-python's time grows with the answer and ours does not: it has an object for each payment method.
+    """
+    many = ("card", "bancontact", "klarna", "link", "paypal", "revolut_pay", "multibanco", "amazon_pay")
+    return [_figure("eight payment methods", many), _figure("card and Link", ("card", "link"))]
+
+
+def _figure(name: str, methods: Sequence[str]) -> Figure:
+    body = _answer(methods)
     document = json.loads(body)
     idle = Idle(body)
     price = Money(45099, "usd")
     settings = StripeSettings(KEY, "whsec_" + "b" * 32)
-    # Each call pays a new booking and gets the same PaymentIntent: the repositories are told apart, so that is legal.
-    numbers = iter(range(10**9))
+    # Each call pays a booking of its own, which was there before, and gets a PaymentIntent of its own.
+    repository = MemoryBookingRepository([Booking(f"b-{n}", "alice", price) for n in range(CALLS * ROUNDS)])
     draw = random.Random(1)
-
-    def gateway() -> PaymentGateway:
-        port = StripePort(settings, transport=idle)
-        return PaymentGateway(repository, settings, port=port, new_id=lambda: f"{draw.getrandbits(96):024x}")
-
-    repository = MemoryBookingRepository()
-    ours_gateway = gateway()
+    port = StripePort(settings, transport=idle)
+    gateway = PaymentGateway(repository, settings, port=port, new_id=lambda: f"{draw.getrandbits(96):024x}")
+    numbers, others = count(), count()
 
     def ours() -> None:
-        booking_id = f"b-{next(numbers)}"
-        repository.put_booking(Booking(booking_id, "alice", price))
-        idle.body = body.replace(document["id"], "pi_" + booking_id.replace("-", "").rjust(16, "0"))
-        ours_gateway.create_payment(booking_id, owner="alice", amount=price)
+        number = next(numbers)
+        idle.body = body.replace(document["id"], f"pi_{number:016}")
+        gateway.create_payment(f"b-{number}", owner="alice", amount=price)
 
     client = stripe.StripeClient(KEY, http_client=idle)
 
     def theirs() -> None:
-        idle.body = body.replace(document["id"], "pi_" + str(next(numbers)).rjust(16, "0"))
+        number = next(others)
+        idle.body = body.replace(document["id"], f"pi_{number:016}")
         client.v1.payment_intents.create(
             {
                 "amount": 45099,
@@ -75,13 +87,10 @@ def figures() -> list[Figure]:
                 "automatic_payment_methods": {"enabled": True},
                 "metadata": METADATA,
             },
-            {"idempotency_key": f"k-{datetime.now(UTC).timestamp()}"},
+            {"idempotency_key": f"airport/{number:024}/create/0"},
         )
 
-    ratio, mine, other = rounds(ours, theirs, ours_n=60, theirs_n=60)
+    ratio, mine, other = rounds(ours, theirs, ours_n=CALLS, theirs_n=CALLS, number=ROUNDS)
     detail = f"{mine:.0f} µs against {other:.0f} µs"
-    return [
-        Figure(
-            "create_payment, memory storage", "payment_intents.create", ratio, "≥ 3 times less CPU", ratio >= 3, detail
-        )
-    ]
+    name = f"create_payment, memory storage, an answer with {name}"
+    return Figure(name, "payment_intents.create", ratio, "≥ 3 times less CPU", ratio >= 3, detail)
