@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         Surplus,
     )
     from airport_payments.core.money import Money
+    from airport_payments.core.options import FutureUsage, PaymentOptions
     from airport_payments.core.refund import Refund, RefundReason, RefundState
     from airport_payments.core.secret import Secret
     from airport_payments.core.views import (
@@ -107,13 +108,14 @@ _HOME = {
     "core.errors": "AlreadyCaptured AmountMismatch AmountTooLarge AmountTooSmall BookingAlreadyPaid BookingNotFound "
     "BookingNotPayable Busy CaptureRefused CaptureTooLarge CardDeclined ConfigurationError Conflict "
     "CurrencyMismatch DisputedPayment IdempotencyKeyReused InternalError InvalidRequest InvalidSignature "
-    "LedgerTooNew Misconfigured NotInReview NothingToCapture NothingToRefund PaymentInReview PaymentIntentMismatch "
-    "PaymentsError RefundRefused RefundTooLarge RequestRefused ServerFault StorageUnavailable "
-    "StripeUnavailable TryAgain Unauthorized",
+    "LedgerTooNew Misconfigured NotInReview NothingToCapture NothingToRefund PaymentInReview "
+    "PaymentIntentMismatch PaymentsError RefundRefused RefundTooLarge RequestRefused ServerFault "
+    "StorageUnavailable StripeUnavailable TryAgain Unauthorized",
     "core.facts": "Resolution",
     "core.model": "Booking BookingStatus CancelReason Change Failure HistoryLine IntentStatus Ledger Payment "
     "PaymentState Place ReviewReason Snapshot Surplus",
     "core.money": "Money",
+    "core.options": "FutureUsage PaymentOptions",
     "core.refund": "Refund RefundReason RefundState",
     "core.secret": "Secret",
     "core.views": "CancelOutcome Cancellation ConfirmedPayment CreatedPayment PaymentDecision PaymentReport "
@@ -168,6 +170,7 @@ __all__ = [
     "Event",
     "EventOutcome",
     "Failure",
+    "FutureUsage",
     "HistoryLine",
     "IdempotencyKeyReused",
     "IntentStatus",
@@ -191,6 +194,7 @@ __all__ = [
     "PaymentInReview",
     "PaymentIntentMismatch",
     "PaymentNeedsReview",
+    "PaymentOptions",
     "PaymentRefunded",
     "PaymentReport",
     "PaymentState",

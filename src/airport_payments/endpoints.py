@@ -34,10 +34,13 @@ from airport_payments.contract_models import (
     CreatePaymentIntentRequest,
 )
 from airport_payments.core.errors import PayloadTooLarge
+from airport_payments.core.options import PaymentOptions
 from airport_payments.gateway import PaymentGateway
 
 # Takes a bearer token and returns the customer's id, or raises `Unauthorized`.
 Authenticator: TypeAlias = Callable[[str], str]
+# Takes the customer's id and the booking's, and returns what their PaymentIntent gets beside its amount.
+OptionsFor: TypeAlias = Callable[[str, str], PaymentOptions | None]
 
 
 class PaymentEndpoints:
@@ -46,10 +49,15 @@ class PaymentEndpoints:
     Args:
         gateway: what takes the payments.
         authenticator: takes a bearer token and returns the customer's id, or raises `Unauthorized`.
+        options: takes the customer's id and the booking's, and returns the `PaymentOptions` to open a PaymentIntent
+            with: customer, receipt, metadata. It may be called for bookings that are not the customer's.
     """
 
-    def __init__(self, gateway: PaymentGateway, authenticator: Authenticator) -> None:
+    def __init__(
+        self, gateway: PaymentGateway, authenticator: Authenticator, *, options: OptionsFor | None = None
+    ) -> None:
         self._gateway = gateway
+        self._options = options
         self._authenticator = authenticator
 
     def handle(self, method: str, path: str, headers: Iterable[tuple[str, str]], chunks: Iterable[bytes]) -> Response:
@@ -82,8 +90,10 @@ class PaymentEndpoints:
 
     def _create(self, owner: str, headers: Headers, chunks: Iterable[bytes]) -> Response:
         asked = parse(self._read(headers, chunks, REQUEST_LIMIT_BYTES), CreatePaymentIntentRequest)
+        key = idempotency_key(headers)
+        options = self._options(owner, asked.booking_id) if self._options is not None else None
         payment = self._gateway.create_payment(
-            asked.booking_id, owner=owner, amount=money_of(asked), idempotency_key=idempotency_key(headers)
+            asked.booking_id, owner=owner, amount=money_of(asked), idempotency_key=key, options=options
         )
         return created_answer(payment)
 

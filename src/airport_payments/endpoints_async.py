@@ -34,10 +34,13 @@ from airport_payments.contract_models import (
     CreatePaymentIntentRequest,
 )
 from airport_payments.core.errors import PayloadTooLarge
+from airport_payments.core.options import PaymentOptions
 from airport_payments.gateway_async import AsyncPaymentGateway
 
 # Takes a bearer token and returns the customer's id, or raises `Unauthorized`.
 AsyncAuthenticator: TypeAlias = Callable[[str], Awaitable[str]]
+# Takes the customer's id and the booking's, and returns what their PaymentIntent gets beside its amount.
+OptionsFor: TypeAlias = Callable[[str, str], Awaitable[PaymentOptions | None]]
 
 
 class AsyncPaymentEndpoints:
@@ -46,10 +49,15 @@ class AsyncPaymentEndpoints:
     Args:
         gateway: what takes the payments.
         authenticator: takes a bearer token and returns the customer's id, or raises `Unauthorized`.
+        options: takes the customer's id and the booking's, and returns the `PaymentOptions` to open a PaymentIntent
+            with: customer, receipt, metadata. It may be called for bookings that are not the customer's.
     """
 
-    def __init__(self, gateway: AsyncPaymentGateway, authenticator: AsyncAuthenticator) -> None:
+    def __init__(
+        self, gateway: AsyncPaymentGateway, authenticator: AsyncAuthenticator, *, options: OptionsFor | None = None
+    ) -> None:
         self._gateway = gateway
+        self._options = options
         self._authenticator = authenticator
 
     async def handle(
@@ -84,8 +92,10 @@ class AsyncPaymentEndpoints:
 
     async def _create(self, owner: str, headers: Headers, chunks: AsyncIterable[bytes]) -> Response:
         asked = parse(await self._read(headers, chunks, REQUEST_LIMIT_BYTES), CreatePaymentIntentRequest)
+        key = idempotency_key(headers)
+        options = await self._options(owner, asked.booking_id) if self._options is not None else None
         payment = await self._gateway.create_payment(
-            asked.booking_id, owner=owner, amount=money_of(asked), idempotency_key=idempotency_key(headers)
+            asked.booking_id, owner=owner, amount=money_of(asked), idempotency_key=key, options=options
         )
         return created_answer(payment)
 

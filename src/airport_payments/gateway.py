@@ -10,38 +10,32 @@ from typing import TYPE_CHECKING, TypeVar
 from airport_payments.core.announcements import Announcement
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import BookingNotFound, PaymentsError
-from airport_payments.core.facts import BookingChanged, CancelRequested, ConfirmRequested, Resolution
+from airport_payments.core.facts import BookingChanged, ConfirmRequested
 from airport_payments.core.ids import check_booking_id, check_intent_id, check_owner
-from airport_payments.core.model import CancelReason
 from airport_payments.core.money import Money
-from airport_payments.core.refund import RefundReason
+from airport_payments.core.options import PaymentOptions
 from airport_payments.core.views import (
-    Cancellation,
     ConfirmedPayment,
     CreatedPayment,
-    PaymentDecision,
     PaymentReport,
-    RefundReport,
     TickReport,
     report,
 )
 from airport_payments.loop import (
-    cancelled,
-    capture_request,
+    charge_request,
     confirmed,
     created,
-    decided,
+    customer_of,
+    customer_request,
     new_attempt_id,
-    refund_request,
-    refunded,
     refuse_constants,
     request_of,
-    resolve_request,
     utc_now,
 )
 from airport_payments.repository import BookingRepository
 from airport_payments.runner import Port, Runner
 from airport_payments.settings import StripeSettings
+from airport_payments.staff import Staff
 from airport_payments.stripe_api.events import Event, construct_event, to_bytes, unwrap
 from airport_payments.stripe_api.port import StripePort
 
@@ -53,7 +47,7 @@ A = TypeVar("A", bound=Announcement)
 Handler = Callable[[A], object]
 
 
-class PaymentGateway:
+class PaymentGateway(Staff):
     """Takes payments for bookings. Safe for threads: build one for the process.
 
     Args:
@@ -61,10 +55,7 @@ class PaymentGateway:
         settings: keys and secrets, checked when they were built.
         http_client: the httpx client to use for Stripe; it stays yours to close. None: the gateway owns one.
         port: what to use instead of stripe-python, for tests.
-        clock: the present, aware UTC.
-        new_id: random ids for attempts.
-        sleep: waits after a lost race, in seconds.
-        draw: a random number from 0 to 1, to wait a different time than others.
+        clock, new_id, sleep, draw: the present (aware UTC), random ids, a wait in seconds, and random numbers from 0 to 1.
     """
 
     def __init__(
@@ -79,17 +70,23 @@ class PaymentGateway:
         sleep: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self._repository = repository
         self._settings = settings
         self._clock = clock
         self._new_id = new_id
         chosen: Port = port if port is not None else StripePort(settings, client=http_client)
-        self._runner = Runner(repository, chosen, settings.policy, clock=clock, sleep=sleep, draw=draw)
+        runner = Runner(repository, chosen, settings.policy, clock=clock, sleep=sleep, draw=draw)
+        super().__init__(runner, repository)
 
     # ---- what a customer asks for ----
 
     def create_payment(
-        self, booking_id: str, *, owner: str, amount: Money, idempotency_key: str | None = None
+        self,
+        booking_id: str,
+        *,
+        owner: str,
+        amount: Money,
+        idempotency_key: str | None = None,
+        options: PaymentOptions | None = None,
     ) -> CreatedPayment:
         """Return the one PaymentIntent that pays this booking: opened now, or the one that is open already.
 
@@ -98,6 +95,7 @@ class PaymentGateway:
             owner: who asks; it has to be the booking's owner.
             amount: what they think it costs; it has to be the booking's price.
             idempotency_key: the caller's own, 1 to 255 visible ASCII characters.
+            options: what the PaymentIntent gets beside its amount, if this call opens it: customer, receipt, metadata.
 
         Raises:
             InvalidRequest: a malformed id or key.
@@ -110,7 +108,7 @@ class PaymentGateway:
             Misconfigured: Stripe refuses the API key or the request.
         """
         check_booking_id(booking_id)
-        asked = request_of(owner, amount, self._new_id(), idempotency_key)
+        asked = request_of(owner, amount, self._new_id(), idempotency_key, options)
         return created(self._runner.run(booking_id, asked).reply)
 
     def confirm_payment(self, booking_id: str, payment_intent_id: str, *, owner: str) -> ConfirmedPayment:
@@ -133,6 +131,47 @@ class PaymentGateway:
         asked = ConfirmRequested(check_owner(owner), check_intent_id(payment_intent_id))
         return confirmed(self._runner.run(booking_id, asked).reply)
 
+    def charge_saved_card(
+        self, booking_id: str, *, owner: str, amount: Money, payment_method_id: str, options: PaymentOptions
+    ) -> ConfirmedPayment:
+        """Pay a booking with a card that the customer saved, while they are not there: one try for each call.
+
+        Where the bank wants the customer's own yes, the answer is not completed, its failure's code is
+        `authentication_required`, and its client secret lets them give it in their browser or app. A call that got no
+        answer may be repeated: it goes on with the same try.
+
+        Args:
+            booking_id: the booking.
+            owner: whose card it is; it has to be the booking's owner.
+            amount: what they agreed to; it has to be the booking's price.
+            payment_method_id: Stripe's id of the saved card, `pm_…`.
+            options: with the `customer_id` that the card was saved for.
+
+        Raises:
+            CardDeclined: the bank said no.
+            As `create_payment` otherwise, without BookingAlreadyPaid: a booking that is paid is completed.
+        """
+        check_booking_id(booking_id)
+        asked = charge_request(owner, amount, self._new_id(), payment_method_id, options)
+        return confirmed(self._runner.run(booking_id, asked).reply)
+
+    def customer(self, owner: str, *, email: str | None = None) -> str:
+        """Return the Stripe customer (`cus_…`) of one of your customers, made now if there is none yet.
+
+        Found by a hash of your id in its metadata, so nothing has to be stored; keep it on your own row to save the call.
+
+        Args:
+            owner: your id of them, as the Authenticator returns it.
+            email: where Stripe sends receipts; used only when the customer is made.
+
+        Raises:
+            InvalidRequest: a malformed argument.
+            StripeUnavailable: try again.
+            Misconfigured: Stripe refuses the API key, or the customer.
+        """
+        asked = customer_request(self._settings.namespace, owner, email)
+        return customer_of(self._runner.fetch(asked))
+
     def payment_status(self, booking_id: str, *, owner: str) -> PaymentReport:
         """Return how a booking and its payment stand, from the repository alone.
 
@@ -145,113 +184,6 @@ class PaymentGateway:
         if snapshot is None or snapshot.booking.owner != check_owner(owner):
             raise BookingNotFound
         return report(snapshot)
-
-    # ---- what the team decides ----
-
-    def refund(
-        self,
-        booking_id: str,
-        *,
-        payment_id: str | None = None,
-        amount: Money | None = None,
-        reason: RefundReason | str = RefundReason.REQUESTED_BY_CUSTOMER,
-        request_id: str,
-        owner: str | None = None,
-    ) -> RefundReport:
-        """Give money back: all that is left of a payment, or a part of it.
-
-        The sum of a payment's refunds never exceeds what was collected, however many people ask at once. The same
-        `request_id` again, with the same arguments, gives nothing back a second time: it says how that refund stands.
-        If Stripe does not answer, the refund is saved, and `tick` goes on with it.
-
-        Args:
-            booking_id: the booking.
-            payment_id: which payment, as its PaymentIntent's id. None: the one that paid the booking, or the only one.
-            amount: how much. None: all that is left.
-            reason: duplicate, fraudulent or requested_by_customer, as Stripe has them.
-            request_id: your own name of this refund, 1 to 255 visible ASCII characters; one for each that you mean.
-            owner: who asks, if it is a customer; then it has to be the booking's owner.
-
-        Raises:
-            InvalidRequest: a malformed argument, or several payments and none named.
-            BookingNotFound: no such booking, or it is someone else's.
-            PaymentIntentMismatch: the payment is not this booking's.
-            NothingToRefund, RefundTooLarge, CurrencyMismatch: not so much was collected, or it went back already.
-            DisputedPayment, RefundRefused: Stripe does not allow it.
-            IdempotencyKeyReused: the `request_id` asked for another refund before.
-            StripeUnavailable, StorageUnavailable, Busy: try again, with the same `request_id`.
-            Misconfigured: Stripe refuses the API key.
-        """
-        check_booking_id(booking_id)
-        asked = refund_request(payment_id, amount, reason, request_id, owner)
-        return refunded(self._runner.run(booking_id, asked).reply)
-
-    def cancel(self, booking_id: str, *, owner: str | None = None) -> Cancellation:
-        """Cancel a booking that is not paid: its PaymentIntent at Stripe first, so that nobody pays what is gone.
-
-        Also releases an authorisation that was not captured. If Stripe does not answer, `tick` goes on with it.
-
-        Args:
-            booking_id: the booking.
-            owner: who asks, if it is a customer; then it has to be the booking's owner.
-
-        Raises:
-            InvalidRequest: a malformed id.
-            BookingNotFound: no such booking, or it is someone else's.
-            BookingAlreadyPaid: it is paid: refund it instead.
-            StripeUnavailable, StorageUnavailable, Busy: it stays due; ask again to know.
-            Misconfigured: Stripe refuses the API key.
-        """
-        check_booking_id(booking_id)
-        asked = CancelRequested(CancelReason.ASKED, None if owner is None else check_owner(owner))
-        return cancelled(self._runner.run(booking_id, asked).reply)
-
-    def expire(self, booking_id: str) -> Cancellation:
-        """Cancel a booking because its hold is over, whatever `hold_until` says. As `cancel`; `tick` does it by itself."""
-        check_booking_id(booking_id)
-        return cancelled(self._runner.run(booking_id, CancelRequested(CancelReason.EXPIRED)).reply)
-
-    def resolve(self, booking_id: str, payment_id: str, resolution: Resolution | str, *, by: str) -> PaymentDecision:
-        """Decide about money in review. Deciding the same again changes nothing.
-
-        Args:
-            booking_id: the booking.
-            payment_id: the payment, as its PaymentIntent's id.
-            resolution: `confirm` (it pays the booking, cancelled or not), `refund` (all of it), or `keep`.
-            by: who decides, as an id rather than a name: it is kept in the history.
-
-        Raises:
-            InvalidRequest: a malformed argument.
-            BookingNotFound: no such booking.
-            PaymentIntentMismatch: the payment is not this booking's.
-            NotInReview: it does not wait for a decision.
-            BookingAlreadyPaid: to confirm, when another payment confirmed the booking.
-            StorageUnavailable, Busy: try again.
-        """
-        check_booking_id(booking_id)
-        asked = resolve_request(payment_id, resolution, by)
-        return decided(self._runner.run(booking_id, asked).reply)
-
-    def capture(
-        self, booking_id: str, *, payment_id: str | None = None, amount: Money | None = None
-    ) -> PaymentDecision:
-        """Collect an authorised payment, once: all of it, or less, which releases the rest. `cancel` releases it whole.
-
-        Args:
-            booking_id: the booking.
-            payment_id: which payment, as its PaymentIntent's id. None: the one that is authorised.
-            amount: how much. None: all of it.
-
-        Raises:
-            InvalidRequest: a malformed argument.
-            BookingNotFound: no such booking.
-            PaymentIntentMismatch: the payment is not this booking's.
-            NothingToCapture, CaptureTooLarge, CurrencyMismatch, AlreadyCaptured, CaptureRefused: it cannot be collected.
-            StripeUnavailable, StorageUnavailable, Busy: try again; what was saved, `tick` goes on with.
-            Misconfigured: Stripe refuses the API key.
-        """
-        check_booking_id(booking_id)
-        return decided(self._runner.run(booking_id, capture_request(payment_id, amount)).reply)
 
     # ---- what Stripe tells ----
 

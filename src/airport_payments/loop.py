@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, Generic, NoReturn, TypeVar
 
 from airport_payments.core.announcements import Announcement
+from airport_payments.core.commands import EnsureCustomer
 from airport_payments.core.decide.draft import (
     CancelReply,
     Completed,
@@ -29,13 +30,19 @@ from airport_payments.core.errors import (
     Misconfigured,
     PaymentsError,
     RefundRefused,
+    StripeUnavailable,
 )
 from airport_payments.core.facts import (
     CaptureRequested,
+    ChargeRequested,
+    CustomerSeen,
     PaymentRequested,
+    PortReply,
     RefundRequested,
+    Refused,
     Resolution,
     ResolveRequested,
+    Unanswered,
 )
 from airport_payments.core.ids import (
     check_by,
@@ -46,6 +53,7 @@ from airport_payments.core.ids import (
 )
 from airport_payments.core.model import IntentStatus, RequestKey
 from airport_payments.core.money import Money
+from airport_payments.core.options import PaymentOptions, check_email, check_payment_method
 from airport_payments.core.refund import RefundReason, RefundState
 from airport_payments.core.views import (
     Cancellation,
@@ -82,7 +90,9 @@ def pause_s(conflicts: int, draw: float) -> float:
     return draw * min(PAUSE_FIRST_S * (1 << min(conflicts, 10)), PAUSE_MOST_S)
 
 
-def request_of(owner: str, amount: Money, attempt_id: str, idempotency_key: str | None) -> PaymentRequested:
+def request_of(
+    owner: str, amount: Money, attempt_id: str, idempotency_key: str | None, options: PaymentOptions | None = None
+) -> PaymentRequested:
     """Return the fact that a customer wants to pay. The key and the body are kept only as hashes."""
     if not _is_money(amount):
         raise InvalidRequest(FieldError("amount", 'a Money, such as Money.from_major("450.99", "USD")'))
@@ -90,7 +100,33 @@ def request_of(owner: str, amount: Money, attempt_id: str, idempotency_key: str 
     if idempotency_key is not None:
         body = f"{amount.amount_minor} {amount.currency}"
         key = RequestKey(_digest(check_idempotency_key(idempotency_key)), _digest(body))
-    return PaymentRequested(check_owner(owner), amount, attempt_id, key)
+    return PaymentRequested(check_owner(owner), amount, attempt_id, key, options)
+
+
+def charge_request(
+    owner: str, amount: Money, attempt_id: str, payment_method_id: str, options: PaymentOptions
+) -> ChargeRequested:
+    """Return the fact that the team wants to collect with a saved card."""
+    asked = request_of(owner, amount, attempt_id, None)
+    if options.customer_id is None:
+        raise InvalidRequest(FieldError("options", "customer_id is needed: a saved card belongs to a customer"))
+    return ChargeRequested(asked.owner, amount, attempt_id, check_payment_method(payment_method_id), options)
+
+
+def customer_request(namespace: str, owner: str, email: str | None) -> EnsureCustomer:
+    """Return the command that finds or makes an owner's customer. Stripe is told a hash of our id, not the id."""
+    hashed = _digest(check_owner(owner))
+    email = None if email is None else check_email(email)
+    return EnsureCustomer(hashed, namespace, email, f"{namespace}/{hashed}/customer/0")
+
+
+def customer_of(reply: PortReply) -> str:
+    """Return the customer's id that Stripe answered, or raise the error."""
+    if isinstance(reply, CustomerSeen):
+        return reply.customer_id
+    if isinstance(reply, Refused):
+        raise Misconfigured(f"Stripe refuses the customer: {reply.reason}")
+    raise StripeUnavailable(reply.reason if isinstance(reply, Unanswered) else None)
 
 
 def _is_money(value: object) -> bool:

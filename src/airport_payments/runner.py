@@ -203,6 +203,10 @@ class Runner:
         """Let a waiting `work` go on at once, to see a commit, or that `stop` is set."""
         self._wake.set()
 
+    def fetch(self, command: Fetch) -> PortReply:
+        """Ask Stripe for something that is of no booking."""
+        return self._port.perform(command)
+
     def close(self) -> None:
         """Let go of Stripe."""
         self._port.close()

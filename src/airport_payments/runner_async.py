@@ -202,6 +202,10 @@ class AsyncRunner:
         """Let a waiting `work` go on at once, to see a commit, or that `stop` is set."""
         self._wake.set()
 
+    async def fetch(self, command: Fetch) -> PortReply:
+        """Ask Stripe for something that is of no booking."""
+        return await self._port.perform(command)
+
     async def close(self) -> None:
         """Let go of Stripe."""
         await self._port.close()

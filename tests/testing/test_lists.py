@@ -133,4 +133,5 @@ def test_every_list_knows_what_it_lists():
     listing = {route.endpoint: route.kind for route in ROUTES if route.listing}
     assert listing["GET /v1/payment_intents/search"] == "payment_intent"
     assert listing["GET /v1/customers/{customer}/payment_methods"] == "payment_method"
-    assert len(listing) == 13
+    assert listing["GET /v1/customers/search"] == "customer"
+    assert len(listing) == 14

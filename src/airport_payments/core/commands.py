@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from airport_payments.core.evolve import quick
 from airport_payments.core.money import Money
+from airport_payments.core.options import PaymentOptions
 
 
 @quick
@@ -22,6 +23,8 @@ class CreateIntent:
         due_at: when a worker should send it again if no answer was saved.
         tries: how often it stayed unanswered.
         server_errors: how often Stripe answered 5xx, which it may go on repeating for a day.
+        redirects: whether it may be paid by methods that send the customer to another page.
+        options: what the team adds. It may hold personal data, and goes with the command when that is answered.
     """
 
     attempt_id: str
@@ -34,6 +37,8 @@ class CreateIntent:
     tries: int = 0
     server_errors: int = 0
     manual_capture: bool = False
+    options: PaymentOptions | None = None
+    redirects: bool = True
 
     @property
     def target(self) -> str:
@@ -47,6 +52,26 @@ class CancelIntent:
 
     attempt_id: str
     intent_id: str
+    key: str
+    first_sent_at: datetime
+    due_at: datetime
+    tries: int = 0
+    server_errors: int = 0
+
+    @property
+    def target(self) -> str:
+        """What it is about."""
+        return self.attempt_id
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmIntent:
+    """Pay a PaymentIntent with a saved payment method, while the customer is not there. Fields as in `CreateIntent`."""
+
+    attempt_id: str
+    intent_id: str
+    payment_method_id: str
+    return_url: str | None
     key: str
     first_sent_at: datetime
     due_at: datetime
@@ -144,9 +169,19 @@ class RetrieveDispute:
     dispute_id: str
 
 
-IntentEffect: TypeAlias = CreateIntent | CancelIntent | CaptureIntent
+@dataclass(frozen=True, slots=True)
+class EnsureCustomer:
+    """Find the Stripe customer of an owner, or make one. `owner` is a hash of our own id of them."""
+
+    owner: str
+    namespace: str
+    email: str | None
+    key: str
+
+
+IntentEffect: TypeAlias = CreateIntent | ConfirmIntent | CancelIntent | CaptureIntent
 Effect: TypeAlias = IntentEffect | CreateRefund
 Look: TypeAlias = RetrieveIntent | FindIntent | ListRefunds
-# What decisions command, and what is fetched to understand an event, before any decision.
+# What decisions command, and what is asked outside of any decision.
 Command: TypeAlias = Effect | Look
-Fetch: TypeAlias = RetrieveIntent | RetrieveRefund | RetrieveDispute
+Fetch: TypeAlias = RetrieveIntent | RetrieveRefund | RetrieveDispute | EnsureCustomer

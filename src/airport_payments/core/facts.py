@@ -10,6 +10,7 @@ from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.evolve import quick
 from airport_payments.core.model import CancelReason, Failure, IntentStatus, RequestKey
 from airport_payments.core.money import Money
+from airport_payments.core.options import PaymentOptions
 from airport_payments.core.refund import RefundReason, RefundState
 from airport_payments.core.secret import Secret
 
@@ -82,6 +83,19 @@ class PaymentRequested:
     owner: str
     amount: Money
     attempt_id: str
+    request_key: RequestKey | None = None
+    options: PaymentOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequested:
+    """The team wants to collect with a card that the customer saved. Fields as in `PaymentRequested`."""
+
+    owner: str
+    amount: Money
+    attempt_id: str
+    payment_method_id: str
+    options: PaymentOptions
     request_key: RequestKey | None = None
 
 
@@ -237,6 +251,13 @@ class DisputeSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerSeen:
+    """Stripe answered with a customer."""
+
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefundsSeen:
     """Stripe answered with all refunds of a PaymentIntent."""
 
@@ -297,6 +318,7 @@ class Unanswered:
 
 Asker: TypeAlias = (
     PaymentRequested
+    | ChargeRequested
     | ConfirmRequested
     | RefundRequested
     | CancelRequested
@@ -306,7 +328,9 @@ Asker: TypeAlias = (
     | TimePassed
 )
 Observed: TypeAlias = IntentObserved | RefundObserved | RefundsHinted | DisputeObserved
-PortReply: TypeAlias = IntentSeen | RefundSeen | RefundsSeen | DisputeSeen | NothingFound | Refused | Unanswered
+PortReply: TypeAlias = (
+    IntentSeen | RefundSeen | RefundsSeen | DisputeSeen | CustomerSeen | NothingFound | Refused | Unanswered
+)
 
 
 @quick

@@ -132,6 +132,7 @@ class Payment:
         capture_minor: how much of an authorised amount we were told to collect, None before that.
         captures: how often a capture was commanded: the ordinal in the next one's idempotency key.
         received_currency: of what was collected, where that is not the currency that was asked for.
+        confirms: how often we confirmed it ourselves: the ordinal in the next confirmation's idempotency key.
     """
 
     attempt_id: str
@@ -158,6 +159,7 @@ class Payment:
     capture_minor: int | None = None
     captures: int = 0
     received_currency: str | None = None
+    confirms: int = 0
 
     @property
     def currency(self) -> str:

@@ -8,8 +8,10 @@ from airport_payments.core.commands import (
     CancelIntent,
     CaptureIntent,
     Command,
+    ConfirmIntent,
     CreateIntent,
     CreateRefund,
+    EnsureCustomer,
     Fetch,
     FindIntent,
     IntentEffect,
@@ -19,6 +21,7 @@ from airport_payments.core.commands import (
     RetrieveRefund,
 )
 from airport_payments.core.facts import (
+    CustomerSeen,
     DisputeSeen,
     DisputeView,
     IntentSeen,
@@ -33,13 +36,14 @@ from airport_payments.core.facts import (
     Unanswered,
 )
 from airport_payments.core.model import Failure
-from airport_payments.stripe_api.marks import META_ATTEMPT, META_NAMESPACE
+from airport_payments.stripe_api.marks import META_ATTEMPT, META_NAMESPACE, META_OWNER
 from airport_payments.stripe_api.results import ApiRequest, ApiResult, Unreadable
 from airport_payments.stripe_api.wire import (
     AnswerDict,
     Page,
     cancel_params,
     capture_params,
+    confirm_params,
     create_params,
     failure_of,
     intent_view,
@@ -48,7 +52,14 @@ from airport_payments.stripe_api.wire import (
     read_page,
     refund_params,
 )
-from airport_payments.stripe_api.wire_money import RefundPage, read_dispute, read_refund, read_refund_page
+from airport_payments.stripe_api.wire_money import (
+    RefundPage,
+    read_customer,
+    read_customers,
+    read_dispute,
+    read_refund,
+    read_refund_page,
+)
 
 # Stripe's clock and ours may differ; a search starts this much before the create was first sent.
 FIND_MARGIN: Final = timedelta(minutes=10)
@@ -75,6 +86,8 @@ def talk(command: Command | Fetch) -> Talk:
         return _refund(command)
     if isinstance(command, RetrieveDispute):
         return _dispute(command)
+    if isinstance(command, EnsureCustomer):
+        return _customer(command)
     return _single(command)
 
 
@@ -95,6 +108,8 @@ def _request(command: IntentEffect | RetrieveIntent) -> ApiRequest:
     path = f"/v1/payment_intents/{command.intent_id}"
     if isinstance(command, CancelIntent):
         return ApiRequest("post", f"{path}/cancel", cancel_params(command), read_intent, command.key)
+    if isinstance(command, ConfirmIntent):
+        return ApiRequest("post", f"{path}/confirm", confirm_params(command), read_intent, command.key)
     if isinstance(command, CaptureIntent):
         return ApiRequest("post", f"{path}/capture", capture_params(command), read_intent, command.key)
     return ApiRequest("get", path, {}, read_intent)
@@ -112,6 +127,28 @@ def _refund(command: CreateRefund | RetrieveRefund) -> Talk:
     if not isinstance(view, RefundView):
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
     return RefundSeen(view, replayed=result.replayed)
+
+
+def _customer(command: EnsureCustomer) -> Talk:
+    """Search for the owner's customer, and make one if there is none.
+
+    The search lags behind, by a minute or in an outage by an hour; for a day the key brings the customer that was made.
+    """
+    query = f"metadata['{META_OWNER}']:'{command.owner}' AND metadata['{META_NAMESPACE}']:'{command.namespace}'"
+    found = yield ApiRequest("get", "/v1/customers/search", {"query": query, "limit": 1}, read_customers)
+    if not found.ok:
+        return _failed(found)
+    if isinstance(found.found, str) and found.found:
+        return CustomerSeen(found.found)
+    params: dict[str, object] = {"metadata": {META_OWNER: command.owner, META_NAMESPACE: command.namespace}}
+    if command.email is not None:
+        params["email"] = command.email
+    made = yield ApiRequest("post", "/v1/customers", params, read_customer, command.key)
+    if not made.ok:
+        return _failed(made)
+    if not isinstance(made.found, str):
+        return Unanswered(f"Stripe's answer cannot be read: {made.reason}", key_spent=True)
+    return CustomerSeen(made.found)
 
 
 def _dispute(command: RetrieveDispute) -> Talk:

@@ -8,13 +8,14 @@ from typing import Final, NoReturn, NotRequired, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from airport_payments.core.commands import CancelIntent, CaptureIntent, CreateIntent, CreateRefund
+from airport_payments.core.commands import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, CreateRefund
 from airport_payments.core.declines import presentable
 from airport_payments.core.errors import InvalidRequest, InvalidSignature
 from airport_payments.core.facts import IntentView
 from airport_payments.core.ids import PAYMENT_INTENT_ID
 from airport_payments.core.model import Failure, IntentStatus
 from airport_payments.core.money import Money
+from airport_payments.core.options import PaymentOptions
 from airport_payments.core.secret import Secret
 from airport_payments.stripe_api.marks import META_ATTEMPT, META_BOOKING, META_NAMESPACE, META_REFUND
 from airport_payments.stripe_api.results import Unreadable
@@ -276,6 +277,31 @@ def create_params(command: CreateIntent) -> dict[str, object]:
     }
     if command.manual_capture:
         params["capture_method"] = "manual"
+    if not command.redirects:
+        params["automatic_payment_methods"] = {"enabled": "true", "allow_redirects": "never"}
+    if command.options is not None:
+        _add_options(params, command.options)
+    return params
+
+
+def _add_options(params: dict[str, object], options: PaymentOptions) -> None:
+    given = {
+        "customer": options.customer_id,
+        "receipt_email": options.receipt_email,
+        "description": options.description,
+        "statement_descriptor_suffix": options.statement_descriptor_suffix,
+        "setup_future_usage": options.setup_future_usage,
+    }
+    params.update({name: str(value) for name, value in given.items() if value is not None})
+    marks = cast("dict[str, str]", params["metadata"])
+    params["metadata"] = {**dict(options.pairs), **marks}
+
+
+def confirm_params(command: ConfirmIntent) -> dict[str, object]:
+    """Return the parameters of POST /v1/payment_intents/{id}/confirm. The customer is not there to be asked anything."""
+    params: dict[str, object] = {"payment_method": command.payment_method_id, "off_session": "true"}
+    if command.return_url is not None:
+        params["return_url"] = command.return_url
     return params
 
 

@@ -1,4 +1,4 @@
-"""Stripe's refunds, disputes and charges in our words."""
+"""Stripe's refunds, disputes, charges and customers in our words."""
 
 import re
 from dataclasses import dataclass
@@ -117,3 +117,14 @@ def read_refund_page(body: str | bytes) -> RefundPage:
 def read_dispute(body: str | bytes) -> DisputeView:
     """Return the dispute that an answer holds. Raises as `read_refund` does."""
     return dispute_view(read_object(body))
+
+
+def read_customer(body: str | bytes) -> str:
+    """Return the id of the customer that an answer holds. Raises as `read_refund` does."""
+    return _id(read_object(body), "customer")
+
+
+def read_customers(body: str | bytes) -> str:
+    """Return the id of the first customer of a page, empty if there is none. Raises as `read_refund` does."""
+    page = read_page(body)
+    return _id(page.data[0], "customer") if page.data else ""

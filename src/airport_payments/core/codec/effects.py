@@ -4,8 +4,16 @@ from datetime import datetime
 from typing import Final, cast
 
 from airport_payments.core.codec.parts import Doc, UnreadableLedger, from_us, to_us
-from airport_payments.core.commands import CancelIntent, CaptureIntent, CreateIntent, CreateRefund, Effect
+from airport_payments.core.commands import (
+    CancelIntent,
+    CaptureIntent,
+    ConfirmIntent,
+    CreateIntent,
+    CreateRefund,
+    Effect,
+)
 from airport_payments.core.money import Money
+from airport_payments.core.options import PaymentOptions
 
 
 def dump_effect(e: Effect) -> Doc:
@@ -22,9 +30,15 @@ def dump_effect(e: Effect) -> Doc:
         create: Doc = {"amount": e.amount.amount_minor, "currency": e.amount.currency}
         if e.manual_capture:
             create["manual"] = True
+        if not e.redirects:
+            create["redirects"] = False
+        if e.options is not None:
+            create["options"] = _options(e.options)
         return {"do": "create", "booking": e.booking_id, "namespace": e.namespace, **create, **doc}
     if isinstance(e, CancelIntent):
         return {"do": "cancel", "intent": e.intent_id, **doc}
+    if isinstance(e, ConfirmIntent):
+        return {"do": "confirm", "intent": e.intent_id, "method": e.payment_method_id, "back": e.return_url, **doc}
     if isinstance(e, CaptureIntent):
         return {"do": "capture", "intent": e.intent_id, "amount": e.amount_minor, **doc}
     refund: Doc = {"ref": e.ref, "intent": e.intent_id, "amount": e.amount_minor, "reason": e.reason}
@@ -54,11 +68,49 @@ def _create(doc: Doc) -> Effect:
     amount = Money(cast("int", doc["amount"]), cast("str", doc["currency"]))
     booking_id, namespace = cast("str", doc["booking"]), cast("str", doc["namespace"])
     attempt_id = cast("str", doc["attempt"])
-    return CreateIntent(attempt_id, booking_id, namespace, amount, *_ending(doc), bool(doc.get("manual")))
+    options = doc.get("options")
+    return CreateIntent(
+        attempt_id,
+        booking_id,
+        namespace,
+        amount,
+        *_ending(doc),
+        bool(doc.get("manual")),
+        None if options is None else _load_options(cast("Doc", options)),
+        bool(doc.get("redirects", True)),
+    )
+
+
+_WORDS: Final = (
+    "customer_id",
+    "receipt_email",
+    "description",
+    "statement_descriptor_suffix",
+    "setup_future_usage",
+    "return_url",
+)
+
+
+def _options(options: PaymentOptions) -> Doc:
+    doc: Doc = {name: getattr(options, name) for name in _WORDS if getattr(options, name) is not None}
+    if options.metadata:
+        doc["metadata"] = [[key, value] for key, value in options.pairs]
+    return doc
+
+
+def _load_options(doc: Doc) -> PaymentOptions:
+    metadata = tuple((pair[0], pair[1]) for pair in cast("list[list[str]]", doc.get("metadata", [])))
+    return PaymentOptions(**{name: cast("str", doc[name]) for name in _WORDS if name in doc}, metadata=metadata)
 
 
 def _cancel(doc: Doc) -> Effect:
     return CancelIntent(cast("str", doc["attempt"]), cast("str", doc["intent"]), *_ending(doc))
+
+
+def _confirm(doc: Doc) -> Effect:
+    attempt_id, intent_id = cast("str", doc["attempt"]), cast("str", doc["intent"])
+    back = cast("str | None", doc["back"])
+    return ConfirmIntent(attempt_id, intent_id, cast("str", doc["method"]), back, *_ending(doc))
 
 
 def _capture(doc: Doc) -> Effect:
@@ -79,4 +131,4 @@ def _refund(doc: Doc) -> Effect:
     )
 
 
-_READERS: Final = {"create": _create, "cancel": _cancel, "capture": _capture, "refund": _refund}
+_READERS: Final = {"create": _create, "confirm": _confirm, "cancel": _cancel, "capture": _capture, "refund": _refund}

@@ -68,6 +68,8 @@ def _after(p: Payment) -> Doc:
         doc["captures"] = p.captures
     if p.received_currency is not None:
         doc["received_currency"] = p.received_currency
+    if p.confirms:
+        doc["confirms"] = p.confirms
     return doc
 
 
@@ -120,6 +122,7 @@ _AFTER: Final = frozenset(
         "capture",
         "captures",
         "received_currency",
+        "confirms",
     }
 )
 
@@ -136,6 +139,7 @@ def _load_after(doc: Doc) -> "tuple[Any, ...]":
         get("capture"),
         get("captures", 0),
         get("received_currency"),
+        get("confirms", 0),
     )
 
 

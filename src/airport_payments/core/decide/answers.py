@@ -4,6 +4,7 @@ from airport_payments.core.commands import (
     CancelIntent,
     CaptureIntent,
     Command,
+    ConfirmIntent,
     CreateIntent,
     CreateRefund,
     Effect,
@@ -11,6 +12,7 @@ from airport_payments.core.commands import (
     ListRefunds,
     RetrieveIntent,
 )
+from airport_payments.core.decide.charges import charge_answered
 from airport_payments.core.decide.draft import Draft, Step
 from airport_payments.core.decide.intents import adopt, identify, looked, observe
 from airport_payments.core.decide.refunds import refund_refused, refund_seen, refunds_seen
@@ -72,6 +74,9 @@ def answer(draft: Draft, fact: Answer) -> Step:
             fresh = _seen(draft, payment, reply.seen, fact)
     elif isinstance(reply, Unanswered):
         error = _unanswered(draft, payment, reply, fact)
+    charged = charge_answered(draft, payment, fact, fresh)
+    if charged is not None:
+        return charged
     draft.problem = error
     if error is not None and not isinstance(fact.asker, (TimePassed, BookingChanged)):
         return None, error
@@ -88,7 +93,7 @@ def _seen(draft: Draft, payment: Payment, reply: IntentSeen, fact: Answer) -> In
         return None
     payment = identify(draft, payment, view)
     command = fact.command
-    if isinstance(command, (CancelIntent, CaptureIntent)) and command in draft.effects:
+    if isinstance(command, (CancelIntent, CaptureIntent, ConfirmIntent)) and command in draft.effects:
         draft.answered(payment, type(command))
         # Whatever the answer's status is worth, what we knew before asking is no longer exact.
         payment = draft.put(replace(payment, stripe_status=None, look_at=draft.now))
@@ -96,7 +101,7 @@ def _seen(draft: Draft, payment: Payment, reply: IntentSeen, fact: Answer) -> In
         return None
     observe(draft, payment, view, asked=True)
     effect = draft.effect_of(payment)
-    if isinstance(effect, (CancelIntent, CaptureIntent)) and spent(effect, draft.now):
+    if isinstance(effect, (CancelIntent, CaptureIntent, ConfirmIntent)) and spent(effect, draft.now):
         # It was looked at because its key can bring no answer; if it still has to be done, a new command says so.
         draft.answered(payment, type(effect))
     return view
@@ -142,9 +147,9 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
         return refund_refused(draft, payment, command, reply)
     if isinstance(command, CaptureIntent) and reply.kind is not RefusalKind.MISSING:
         return _capture_refused(draft, payment, command, reply)
-    if isinstance(command, CancelIntent) and reply.kind is not RefusalKind.MISSING:
+    if isinstance(command, (CancelIntent, ConfirmIntent)) and reply.kind is not RefusalKind.MISSING:
         if command in draft.effects and reply.seen is None:
-            draft.answered(payment, CancelIntent)
+            draft.answered(payment, type(command))
             draft.put(looked(replace(payment, stripe_status=None, look_at=draft.now), draft.now))
         return None if reply.seen is not None else _error_of(reply)
     _later(draft, payment, command, refused=True)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from airport_payments.core.announcements import AuthorizationLost, PaymentAuthorized, PaymentFailed
-from airport_payments.core.commands import CancelIntent, CaptureIntent, CreateIntent
+from airport_payments.core.commands import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent
 from airport_payments.core.decide.draft import Applied, Draft, Reply, Unplaced
 from airport_payments.core.decide.refunds import order_refund, to_review
 from airport_payments.core.decide.settle import settle
@@ -101,8 +101,8 @@ def observe(draft: Draft, payment: Payment, view: IntentView, *, asked: bool) ->
     elif state is PaymentState.REQUIRES_CAPTURE:
         _authorised(draft, payment, view)
     else:
-        draft.answered(payment, CancelIntent)
-        draft.answered(payment, CaptureIntent)
+        for kind in (CancelIntent, CaptureIntent, ConfirmIntent):
+            draft.answered(payment, kind)
         if state is PaymentState.SUCCEEDED:
             _collect(draft, payment, view)
         else:

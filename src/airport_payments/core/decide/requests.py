@@ -1,24 +1,20 @@
 """What a customer asks for: rules 3 and 4."""
 
-from airport_payments.core.commands import CancelIntent, CreateIntent, ListRefunds
+from airport_payments.core.commands import CancelIntent, ListRefunds
+from airport_payments.core.decide.charges import ask_charge
 from airport_payments.core.decide.draft import Completed, Done, Draft, NotCompleted, Ready, Step
 from airport_payments.core.decide.look import look, perform
+from airport_payments.core.decide.opening import open_attempt, refusal, remember_key
 from airport_payments.core.decide.operations import ask_cancel, ask_capture, ask_resolve
 from airport_payments.core.decide.refunds import ask_refund
 from airport_payments.core.decide.settle import expire, settle
-from airport_payments.core.decide.table import LEASE, LOOK_FIRST, MAX_PAYMENTS, MAX_REQUEST_KEYS
+from airport_payments.core.decide.table import LOOK_FIRST
 from airport_payments.core.errors import (
-    AmountMismatch,
     BookingAlreadyPaid,
     BookingNotFound,
-    BookingNotPayable,
     Busy,
-    CurrencyMismatch,
-    IdempotencyKeyReused,
     PaymentInReview,
     PaymentIntentMismatch,
-    PaymentsError,
-    StripeUnavailable,
 )
 from airport_payments.core.evolve import replace
 from airport_payments.core.facts import (
@@ -26,13 +22,14 @@ from airport_payments.core.facts import (
     BookingChanged,
     CancelRequested,
     CaptureRequested,
+    ChargeRequested,
     ConfirmRequested,
     IntentView,
     PaymentRequested,
     RefundRequested,
     TimePassed,
 )
-from airport_payments.core.model import BookingStatus, Payment, PaymentState, Place
+from airport_payments.core.model import PaymentState, Place
 
 
 def step(draft: Draft, asker: Asker, fresh: IntentView | None = None) -> Step:
@@ -43,7 +40,7 @@ def step(draft: Draft, asker: Asker, fresh: IntentView | None = None) -> Step:
         asker: why we are here.
         fresh: a PaymentIntent whose state Stripe just told and which is already applied.
     """
-    if isinstance(asker, (PaymentRequested, ConfirmRequested, RefundRequested, CancelRequested)) and (
+    if isinstance(asker, (PaymentRequested, ChargeRequested, ConfirmRequested, RefundRequested, CancelRequested)) and (
         asker.owner is not None and asker.owner != draft.booking.owner
     ):
         # Before anything else: whose booking it is not learns nothing of it and moves nothing in it.
@@ -53,6 +50,8 @@ def step(draft: Draft, asker: Asker, fresh: IntentView | None = None) -> Step:
     settle(draft)
     if isinstance(asker, PaymentRequested):
         return _payment(draft, asker, fresh)
+    if isinstance(asker, ChargeRequested):
+        return ask_charge(draft, asker, fresh)
     if isinstance(asker, ConfirmRequested):
         return _confirm(draft, asker, fresh)
     if isinstance(asker, TimePassed):
@@ -70,13 +69,13 @@ def step(draft: Draft, asker: Asker, fresh: IntentView | None = None) -> Step:
 
 
 def _payment(draft: Draft, fact: PaymentRequested, fresh: IntentView | None) -> Step:
-    refusal = _refusal(draft, fact)
-    if refusal is not None:
-        return None, refusal
-    _remember_key(draft, fact)
+    refused = refusal(draft, fact)
+    if refused is not None:
+        return None, refused
+    remember_key(draft, fact)
     live = draft.live()
     if live is None:
-        return _open(draft, fact)
+        return open_attempt(draft, fact, fact.options)
     effect = draft.effect_of(live)
     if effect is not None:
         return perform(draft, effect), None
@@ -90,58 +89,6 @@ def _payment(draft: Draft, fact: PaymentRequested, fresh: IntentView | None) -> 
     if live.look_at is None:
         draft.put(replace(live, look_at=draft.now + LOOK_FIRST, looks=0))
     return None, Ready(seen, live.amount)
-
-
-def _refusal(draft: Draft, fact: PaymentRequested) -> PaymentsError | None:
-    """Return why this booking cannot be paid now at this price, None if it can."""
-    booking = draft.booking
-    key = fact.request_key
-    if key and any(k.key == key.key and k.fingerprint != key.fingerprint for k in draft.request_keys):
-        return IdempotencyKeyReused()
-    if any(p.place is Place.ATTACHED for p in draft.payments):
-        return BookingAlreadyPaid()
-    if draft.in_review():
-        return PaymentInReview()
-    if booking.hold_until is not None and booking.hold_until <= draft.now:
-        return BookingNotPayable("the booking's hold is over")
-    if booking.status is not BookingStatus.PENDING or draft.cancelling is not None:
-        return BookingNotPayable(f"the booking is {booking.status}")
-    if booking.price.amount_minor == 0:
-        return BookingNotPayable("there is nothing to pay")
-    if fact.amount.currency != booking.price.currency:
-        return CurrencyMismatch()
-    if fact.amount != booking.price:
-        return AmountMismatch()
-    return None
-
-
-def _remember_key(draft: Draft, fact: PaymentRequested) -> None:
-    if fact.request_key is not None and fact.request_key not in draft.request_keys:
-        draft.request_keys = (*draft.request_keys, fact.request_key)[-MAX_REQUEST_KEYS:]
-
-
-def _open(draft: Draft, fact: PaymentRequested) -> Step:
-    """Open a new attempt at the booking's own price, with its create saved before it is sent (rule 1)."""
-    if draft.attempt(fact.attempt_id) is not None:
-        # This request opened an attempt already, and Stripe failed on it.
-        return None, StripeUnavailable("the PaymentIntent could not be created")
-    if len(draft.payments) >= MAX_PAYMENTS:
-        return None, BookingNotPayable(f"the booking had {MAX_PAYMENTS} attempts already")
-    booking, policy = draft.booking, draft.policy
-    draft.put(Payment(fact.attempt_id, booking.price, PaymentState.OPENING, opened_at=draft.now))
-    create = CreateIntent(
-        attempt_id=fact.attempt_id,
-        booking_id=booking.id,
-        namespace=policy.namespace,
-        amount=booking.price,
-        key=f"{policy.namespace}/{fact.attempt_id}/create/0",
-        first_sent_at=draft.now,
-        due_at=draft.now + LEASE,
-        manual_capture=policy.manual_capture,
-    )
-    draft.command(create)
-    draft.note("payment_requested", f"attempt {fact.attempt_id} opened")
-    return create, None
 
 
 def _confirm(draft: Draft, fact: ConfirmRequested, fresh: IntentView | None) -> Step:

@@ -43,7 +43,8 @@ def _live(draft: Draft, payment: Payment) -> None:
     if not payment.closing:
         draft.note("settled", "no longer wanted: to be canceled", payment.intent_id)
         payment = draft.put(replace(payment, closing=True, looks=0))
-    if draft.effect_of(payment) is None:
+    effect = draft.effect_of(payment)
+    if effect is None:
         _close(draft, payment)
 
 

@@ -1,4 +1,4 @@
-"""Lists, pages, filters, and the search language as far as it is used for payment intents."""
+"""Lists, pages, filters, and the search language as far as it is used for payment intents and customers."""
 
 from __future__ import annotations
 
@@ -131,15 +131,15 @@ _SEARCHABLE: Final = frozenset({"status", "amount", "currency", "customer", "cre
 _MAX_CLAUSES: Final = 10  # docs.stripe.com/search
 
 
-def searched(call: Call, url: str, params: Obj) -> Obj:
+def searched(call: Call, kind: str, url: str, params: Obj) -> Obj:
     """Answer a search. The fake's index is never behind; Stripe's may be, up to an hour."""
     if "query" not in params:
         raise parameter_missing("query")
     limit = checked_limit(params)
     tests = _parsed(params["query"])
     start = _page_start(params["page"]) if "page" in params else 0
-    newest_first = reversed(call.books.objects["payment_intent"].values())
-    found = (obj for obj in newest_first if all(test(obj) for test in tests))
+    newest_first = reversed(call.books.objects[kind].values())
+    found = (obj for obj in newest_first if not obj.get("deleted") and all(test(obj) for test in tests))
     page = list(islice(found, start, start + limit + 1))
     more = len(page) > limit
     following = base64.urlsafe_b64encode(str(start + limit).encode()).decode() if more else None

@@ -100,6 +100,7 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "POST /v1/payment_intents": ("amount", "currency"),
     "POST /v1/webhook_endpoints": ("enabled_events", "url"),
     "GET /v1/payment_intents/search": ("query",),
+    "GET /v1/customers/search": ("query",),
     "POST /v1/payment_methods/{payment_method}/attach": ("customer",),
 }
 

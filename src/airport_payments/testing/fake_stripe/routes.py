@@ -159,7 +159,9 @@ _INTENT: Final = "payment_intents/{intent}"
 _OPERATIONS: Final[dict[str, Operation]] = {
     "POST payment_intents": _new(intents.create),
     "GET payment_intents": _all("payment_intent", "/v1/payment_intents"),
-    "GET payment_intents/search": lambda call, _id, params: lists.searched(call, "/v1/payment_intents/search", params),
+    "GET payment_intents/search": lambda call, _id, params: lists.searched(
+        call, "payment_intent", "/v1/payment_intents/search", params
+    ),
     f"GET {_INTENT}": _with_client_secret(lambda _call, intent, _params: intent),
     f"POST {_INTENT}": _on("payment_intent", "intent", intents.update),
     f"POST {_INTENT}/confirm": _with_client_secret(intents.confirm),
@@ -183,6 +185,7 @@ _OPERATIONS: Final[dict[str, Operation]] = {
     "GET balance_transactions/{id}": _get("balance_transaction", "id"),
     "POST customers": _new(payment_methods.create_customer),
     "GET customers": _all("customer", "/v1/customers"),
+    "GET customers/search": lambda call, _id, params: lists.searched(call, "customer", "/v1/customers/search", params),
     "GET customers/{customer}": payment_methods.retrieve_customer,
     "POST customers/{customer}": payment_methods.update_customer,
     "DELETE customers/{customer}": payment_methods.delete_customer,
