@@ -38,6 +38,30 @@ HANDLED: Final[dict[str, Subject]] = {
 }
 
 
+# What each of them does. The reference is drawn from this.
+DOES: Final[dict[str, str]] = {
+    "payment_intent.amount_capturable_updated": "The money is held on the card: announced, or, by setting, the booking is "
+    "confirmed.",
+    "payment_intent.canceled": "Nobody can pay it any more. A booking that waits for that is cancelled.",
+    "payment_intent.created": "Tells which PaymentIntent an attempt has, should our own answer be lost.",
+    "payment_intent.partially_funded": "Noted; a transfer may need more money.",
+    "payment_intent.payment_failed": "One try failed: announced once. The same PaymentIntent may still be paid.",
+    "payment_intent.processing": "Noted; it cannot be cancelled for now.",
+    "payment_intent.requires_action": "Noted; the customer has something to do.",
+    "payment_intent.succeeded": "Confirms the booking, or the money goes into review or back.",
+    "refund.created": "A refund is known, also one that was made in the dashboard.",
+    "refund.updated": "A refund moved on. When all money went back, the booking is cancelled, by setting.",
+    "refund.failed": "The money did not go back, maybe after it seemed so: announced; what was owed is owed again.",
+    "charge.refund.updated": "As `refund.updated`, for the payment methods that Stripe sends it for.",
+    "charge.refunded": "A hint: if it tells of refunds that are not known, they are listed at Stripe.",
+    "charge.dispute.created": "The bank disputes the payment: announced, with the date until which it takes evidence.",
+    "charge.dispute.updated": "A dispute moved on; an inquiry that becomes a formal dispute is announced again.",
+    "charge.dispute.funds_withdrawn": "Noted: Stripe took the disputed money from the balance.",
+    "charge.dispute.funds_reinstated": "Noted: Stripe gave it back.",
+    "charge.dispute.closed": "Won, lost, or an inquiry that ended: announced.",
+}
+
+
 class EventOutcome(StrEnum):
     """What became of an event."""
 

@@ -1,11 +1,11 @@
-"""The transitions of payments, refunds and disputes, as tables. The docs' diagrams are drawn from them."""
+"""The transitions of payments, refunds, disputes and bookings, as tables. The docs' diagrams are drawn from them."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from airport_payments.core.commands import Effect
 from airport_payments.core.dispute import DisputeStatus
-from airport_payments.core.model import IntentStatus, PaymentState
+from airport_payments.core.model import BookingStatus, IntentStatus, PaymentState
 from airport_payments.core.refund import RefundState
 
 _I = IntentStatus
@@ -63,6 +63,20 @@ DISPUTE_FORWARD: Final[dict[DisputeStatus, frozenset[DisputeStatus]]] = {
     _D.LOST: frozenset({_D.APPEAL_NEEDS_RESPONSE, _D.APPEAL_UNDER_REVIEW, _D.WON}),
     _D.WON: frozenset(),
     _D.PREVENTED: frozenset(),
+}
+
+# Where this library moves the team's booking, and for what. The team's own code may move it as it likes.
+BOOKING_FORWARD: Final[dict[BookingStatus, dict[BookingStatus, tuple[str, ...]]]] = {
+    BookingStatus.PENDING: {
+        BookingStatus.CONFIRMED: ("paid or authorised", "a person decides: confirm"),
+        BookingStatus.CANCELLED: ("cancel", "its hold is over"),
+    },
+    BookingStatus.CONFIRMED: {
+        BookingStatus.CANCELLED: ("all of its money went back", "the authorisation is released"),
+    },
+    BookingStatus.CANCELLED: {
+        BookingStatus.CONFIRMED: ("a person decides: confirm",),
+    },
 }
 
 # Stripe forgets an idempotency key after 24 hours; clocks differ, and a call takes its time (rule 9).
