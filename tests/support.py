@@ -5,32 +5,51 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from airport_payments.core.announcements import Announcement, Pending
-from airport_payments.core.commands import Command
+from airport_payments.core.codec import dump, load
+from airport_payments.core.commands import Command, CreateRefund
 from airport_payments.core.decide import Decision, decide
+from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.facts import (
     Answer,
     BookingChanged,
+    CancelRequested,
+    CaptureRequested,
     ConfirmRequested,
     Delivered,
+    DisputeObserved,
+    DisputeView,
     Fact,
     IntentObserved,
     IntentSeen,
     IntentView,
     PaymentRequested,
     PortReply,
+    RefundObserved,
+    RefundRequested,
+    RefundSeen,
+    RefundsHinted,
+    RefundsSeen,
+    RefundView,
+    Resolution,
+    ResolveRequested,
     TimePassed,
 )
 from airport_payments.core.model import (
     Booking,
     BookingStatus,
+    CancelReason,
     Failure,
     IntentStatus,
+    Ledger,
     Payment,
+    PaymentState,
+    Place,
     Policy,
     RequestKey,
     Snapshot,
 )
 from airport_payments.core.money import Money
+from airport_payments.core.refund import Refund, RefundReason, RefundState
 from airport_payments.core.secret import Secret
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -69,6 +88,41 @@ def declined(charge: str | None = "ch_1", code: str = "card_declined", decline_c
     return Failure(code, "Your card was declined.", decline_code, charge)
 
 
+def refund_view(
+    refund_id: str = "re_1",
+    amount_minor: int = PRICE.amount_minor,
+    state: RefundState | str = "succeeded",
+    *,
+    ref: str | None = None,
+    intent_id: str | None = INTENT_ID,
+    **changes,
+) -> RefundView:
+    """A refund as Stripe shows it; with our marks, if `ref` says which of ours it is."""
+    marks = (None, None) if ref is None else (NAMESPACE, ref)
+    money = Money(amount_minor, changes.pop("currency", "usd"))
+    return replace(RefundView(refund_id, intent_id, money, RefundState(state), *marks), **changes)
+
+
+def made(refund_id: str = "re_1", state: RefundState | str = "succeeded", *, replayed: bool = False, **changes):
+    """Stripe makes the refund that it is asked for."""
+
+    def reply(command: Command) -> RefundSeen:
+        assert isinstance(command, CreateRefund)
+        return RefundSeen(
+            refund_view(
+                refund_id, command.amount_minor, state, ref=command.ref, intent_id=command.intent_id, **changes
+            ),
+            replayed,
+        )
+
+    return reply
+
+
+def dispute_view(status: DisputeStatus | str = "needs_response", dispute_id: str = "dp_1", **changes) -> DisputeView:
+    whole = DisputeView(dispute_id, INTENT_ID, PRICE, DisputeStatus(status), "fraudulent")
+    return replace(whole, **changes)
+
+
 @dataclass
 class Driver:
     """The loop without I/O: it loads, decides and commits, and answers commands from a script."""
@@ -81,6 +135,8 @@ class Driver:
     history: list[str] = field(default_factory=list)
     due_at: datetime | None = None
     confirmations: int = 0
+    cancellations: int = 0
+    resolving: bool = False
 
     # ---- one step ----
 
@@ -93,14 +149,39 @@ class Driver:
             assert change.ledger.version == self.snapshot.ledger.version + 1
             team = self.snapshot.booking
             if change.booking_status is not None:
-                assert team.status is BookingStatus.PENDING
-                assert change.booking_status is BookingStatus.CONFIRMED
-                self.confirmations += 1
-                team = replace(team, status=change.booking_status)
+                team = self._moved(team, change.booking_status, change.ledger.payments)
+            self._check(change.ledger)
+            assert load(dump(change.ledger), change.ledger.version) == change.ledger
             self.snapshot = Snapshot(team, change.ledger)
             self.due_at = change.due_at
             self.history += [line.decision for line in change.history]
         return decision
+
+    def _moved(self, team: Booking, status: BookingStatus, payments: tuple[Payment, ...]) -> Booking:
+        assert status is not team.status
+        if status is BookingStatus.CONFIRMED:
+            assert team.status is BookingStatus.PENDING or self.resolving, "confirmed, but not by a payment in time"
+            self.confirmations += 1
+        else:
+            assert status is BookingStatus.CANCELLED
+            assert not any(p.payable for p in payments), "cancelled while something of it is payable"
+            self.cancellations += 1
+        return replace(team, status=status)
+
+    def _check(self, ledger: Ledger) -> None:
+        """What holds of the money after every step."""
+        payments, known_before = ledger.payments, self.snapshot.ledger.effects
+        for order in ledger.effects:
+            if isinstance(order, CreateRefund) and order not in known_before and order.tries == 0:
+                target = next(p for p in payments if p.attempt_id == order.attempt_id)
+                assert target.rest_minor >= 0, "S11: more is ordered back than was collected"
+        assert sum(p.place is Place.ATTACHED for p in payments) <= 1
+        for payment in payments:
+            assert len({r.ref for r in payment.refunds}) == len(payment.refunds)
+            known = [r.refund_id for r in payment.refunds if r.refund_id is not None]
+            assert len(set(known)) == len(known), "one refund of Stripe's, two of ours"
+            if payment.state is PaymentState.SUCCEEDED:
+                assert payment.place is not Place.NONE, "money that nobody answers for"
 
     # ---- whole conversations ----
 
@@ -146,6 +227,38 @@ class Driver:
         self.team(**changes)
         return self.ask(BookingChanged(), *replies)
 
+    def refund(
+        self,
+        *replies: Reply,
+        amount: Money | None = None,
+        request: str = "r1",
+        payment: str | None = None,
+        owner: str | None = None,
+        reason: str = "requested_by_customer",
+    ) -> object:
+        return self.ask(refund_request(amount, request, payment, owner, reason), *replies)
+
+    def cancel(self, *replies: Reply, owner: str | None = None, reason: str = "asked") -> object:
+        return self.ask(CancelRequested(CancelReason(reason), owner), *replies)
+
+    def capture(self, *replies: Reply, amount: Money | None = None, payment: str | None = None) -> object:
+        return self.ask(CaptureRequested(payment, amount), *replies)
+
+    def resolve(self, resolution: str, *replies: Reply, payment: str = INTENT_ID) -> object:
+        self.resolving = True
+        reply = self.ask(ResolveRequested(payment, Resolution(resolution), "operator-7"), *replies)
+        self.resolving = False
+        return reply
+
+    def refund_event(self, seen: RefundView, event_id: str = "evt_r", kind: str = "refund.updated") -> Decision:
+        return self.feed(RefundObserved(seen, event_id, kind))
+
+    def hint(self, refunded_minor: int, event_id: str = "evt_h", intent_id: str = INTENT_ID) -> Decision:
+        return self.feed(RefundsHinted(intent_id, refunded_minor, event_id, "charge.refunded"))
+
+    def dispute_event(self, seen: DisputeView, kind: str = "created", event_id: str = "evt_d") -> Decision:
+        return self.feed(DisputeObserved(seen, event_id, f"charge.dispute.{kind}"))
+
     def event(self, seen: IntentView, event_id: str = "evt_1", *, placed: bool = False) -> Decision:
         return self.feed(IntentObserved(seen, event_id, f"payment_intent.{seen.status}", placed=placed))
 
@@ -173,6 +286,14 @@ class Driver:
         return self.snapshot.ledger.effects
 
     @property
+    def refunds(self) -> tuple[Refund, ...]:
+        return self.payment.refunds
+
+    @property
+    def refund_states(self) -> list[str]:
+        return [r.state.value for r in self.refunds]
+
+    @property
     def announced(self) -> list[str]:
         """The kinds of all announcements so far, heard or waiting."""
         waiting = [p.announcement for p in self.snapshot.ledger.announcements]
@@ -193,6 +314,44 @@ def opened(**changes: object) -> Driver:
     price = driver.booking.price
     driver.request(seen("requires_payment_method", amount=price), amount=price)
     return driver
+
+
+def refund_request(
+    amount: Money | None = None,
+    request: str = "r1",
+    payment: str | None = None,
+    owner: str | None = None,
+    reason: str = "requested_by_customer",
+) -> RefundRequested:
+    asked = f"{payment} {amount}"
+    return RefundRequested(payment, amount, RefundReason(reason), (request, asked), owner)
+
+
+def collected(policy: Policy = POLICY, **changes: object) -> Driver:
+    """A driver whose booking is paid and confirmed, with everything heard."""
+    driver = opened(**changes)
+    driver.policy = policy
+    driver.event(view("succeeded", amount=driver.booking.price))
+    driver.tick()
+    driver.heard.clear()
+    driver.performed.clear()
+    return driver
+
+
+def authorised(policy: Policy = replace(POLICY, manual_capture=True), **changes: object) -> Driver:
+    """A driver whose booking has its money held on the card, with everything heard."""
+    driver = Driver(Snapshot(booking(**changes)), policy=policy)
+    driver.request(seen("requires_payment_method"))
+    driver.event(view("requires_capture"))
+    driver.tick()
+    driver.heard.clear()
+    driver.performed.clear()
+    return driver
+
+
+def listed(*views: RefundView) -> RefundsSeen:
+    """Stripe lists these refunds, and no others."""
+    return RefundsSeen(views)
 
 
 def kinds(commands: Iterable[Command]) -> list[str]:
