@@ -145,6 +145,14 @@ class TestARefund:
     def test_a_payment_may_be_named_by_its_attempt(self) -> None:
         assert isinstance(collected().refund(made(), payment="a1"), RefundReply)
 
+    def test_without_a_name_it_is_the_one_that_paid_the_booking(self) -> None:
+        driver = surplus(KEEP_BOOKING)
+        driver.refund(made("re_s"))
+        assert driver.payments[0].rest_minor == 0
+        # And once that went back, it is not suddenly another one.
+        assert isinstance(driver.refund(request="r2"), NothingToRefund)
+        assert driver.payments[1].rest_minor == ALL
+
     def test_of_several_that_paid_nothing_one_has_to_be_named(self) -> None:
         driver = opened()
         driver.team(status=BookingStatus.CANCELLED)

@@ -84,10 +84,10 @@ def _choose(draft: Draft, asker: RefundRequested) -> Payment | PaymentsError:
         named = draft.named(asker.payment_id)
         return named if named is not None else PaymentIntentMismatch()
     collected = [p for p in draft.payments if p.state is PaymentState.SUCCEEDED]
+    attached = next((p for p in collected if p.place is Place.ATTACHED), None)
+    if attached is not None:
+        return attached  # also when all of it went back: who names none means no other
     left = [p for p in collected if p.rest_minor > 0] or collected
-    attached = [p for p in left if p.place is Place.ATTACHED]
-    if attached:
-        return attached[0]
     if len(left) > 1:
         return InvalidRequest(FieldError("payment_id", "the booking has several payments: name one"))
     return left[0] if left else NothingToRefund("nothing was collected for this booking")
