@@ -270,6 +270,13 @@ class TestWhatIsRefused:
         driver.dispute_event(dispute_view(status, refundable=refundable))
         assert isinstance(driver.refund(made()), RefundReply)
 
+    @pytest.mark.parametrize("order", [("dp_1", "dp_2"), ("dp_2", "dp_1")])
+    def test_one_of_two_disputes_that_forbids_it_is_enough(self, order) -> None:
+        driver = collected()
+        for dispute_id in order:
+            driver.dispute_event(dispute_view(dispute_id=dispute_id, refundable=dispute_id == "dp_1"))
+        assert "dp_2" in str(self.check(driver, DisputedPayment))
+
     def test_the_same_request_id_for_another_refund(self) -> None:
         driver = collected()
         driver.refund(made(), amount=PART)

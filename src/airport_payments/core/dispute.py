@@ -49,3 +49,8 @@ class Dispute:
     def open(self) -> bool:
         """Whether it is not decided yet."""
         return self.status not in CLOSED
+
+    @property
+    def undecided_or_lost(self) -> bool:
+        """Whether its money may be, or is, the customer's already."""
+        return self.open or self.status is DisputeStatus.LOST

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from airport_payments.core.announcements import Pending
 from airport_payments.core.commands import Effect
-from airport_payments.core.dispute import Dispute, DisputeStatus
+from airport_payments.core.dispute import Dispute
 from airport_payments.core.evolve import quick
 from airport_payments.core.money import Money
 from airport_payments.core.refund import Refund
@@ -176,8 +176,7 @@ class Payment:
     @property
     def disputed(self) -> Dispute | None:
         """The dispute that is not decided yet, or was lost."""
-        lost = DisputeStatus.LOST
-        return next((d for d in self.disputes if d.open or d.status is lost), None)
+        return next((d for d in self.disputes if d.undecided_or_lost), None)
 
     @property
     def payable(self) -> bool:

@@ -29,8 +29,8 @@ def note_dispute(draft: Draft, payment: Payment, fact: DisputeObserved) -> None:
     )
     if new == old:
         return
-    others = tuple(d for d in payment.disputes if d.dispute_id != view.id)
-    draft.put(replace(payment, disputes=(*others, new)))
+    kept = tuple(new if d is old else d for d in payment.disputes)
+    draft.put(replace(payment, disputes=kept if old is not None else (*kept, new)))
     draft.note("observed", f"dispute {new.dispute_id}: {new.status.value}", payment.intent_id)
     # An inquiry that becomes a formal dispute is told again: now there is money to lose, and another date.
     formal = old is not None and old.status.startswith("warning_") and not new.status.startswith("warning_")

@@ -107,8 +107,8 @@ def _refusal(payment: Payment, asker: RefundRequested, amount_minor: int) -> Pay
         return NothingToRefund("all of it was given back")
     if amount_minor > payment.rest_minor:
         return RefundTooLarge(payment.rest_minor, payment.currency)
-    dispute = payment.disputed
-    if dispute is not None and not dispute.refundable:
+    dispute = next((d for d in payment.disputes if d.undecided_or_lost and not d.refundable), None)
+    if dispute is not None:
         return DisputedPayment(f"dispute {dispute.dispute_id} is {dispute.status.value}")
     if len(payment.refunds) >= MAX_REFUNDS:
         return RefundRefused(f"the payment had {MAX_REFUNDS} refunds already")
