@@ -148,6 +148,16 @@ class TestUnanswered:
         assert (reply.refund.refund_id, reply.refund.state) == ("re_1", RefundState.FAILED)
         assert driver.effects == ()
 
+    def test_the_answer_names_a_refund_that_is_known_under_another_name(self) -> None:
+        """A restored backup repeats its numbers: the key brings the answer to the refund of before, listed meanwhile."""
+        driver = collected()
+        driver.refund_event(refund_view("re_old", PART.amount_minor, ref="a1.0"), kind="refund.created")
+        reply = driver.refund(made("re_old", replayed=True), amount=PART)
+        assert (reply.refund.refund_id, reply.refund.request) == ("re_old", refund_request(PART).request)
+        assert [r.refund_id for r in driver.refunds] == ["re_old"]
+        assert driver.effects == ()
+        assert driver.announced.count("PaymentRefunded") == 1
+
 
 class TestStripeRefuses:
     @pytest.mark.parametrize(

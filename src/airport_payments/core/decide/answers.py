@@ -64,8 +64,8 @@ def answer(draft: Draft, fact: Answer) -> Step:
         fresh = _seen(draft, payment, reply, fact)
     elif isinstance(reply, NothingFound):
         _nothing_found(draft, payment)
-    elif isinstance(reply, RefundSeen):
-        refund_seen(draft, payment, reply)
+    elif isinstance(reply, RefundSeen) and isinstance(fact.command, CreateRefund):
+        refund_seen(draft, payment, fact.command, reply)
     elif isinstance(reply, RefundsSeen):
         refunds_seen(draft, payment, reply)
     elif isinstance(reply, Refused):

@@ -251,8 +251,18 @@ def _tell(draft: Draft, payment: Payment, refund: Refund) -> None:
 # ---- answered ------------------------------------------------------------------------------------------------------
 
 
-def refund_seen(draft: Draft, payment: Payment, reply: RefundSeen) -> None:
+def refund_seen(draft: Draft, payment: Payment, command: CreateRefund, reply: RefundSeen) -> None:
     """Stripe made the refund that we commanded, now or when the same key came before."""
+    ours = next((r for r in payment.refunds if r.ref == command.ref and r.refund_id is None), None)
+    known = next((r for r in payment.refunds if r.refund_id == reply.view.id), None)
+    if ours is not None and known is not None:
+        # It was seen before, without a mark that says it is ours: a restored database repeats its keys, and metadata can
+        # be edited. The answer says it; what was asked for is that one refund, and no second.
+        draft.refund_answered(ours.ref)
+        one = replace(known, ref=ours.ref, request=ours.request)
+        payment = draft.put(replace(payment, refunds=tuple(r for r in payment.refunds if r is not known)))
+        payment = _put(draft, payment, one)
+        draft.note("answered", f"refund {ours.ref} is {known.refund_id}", payment.intent_id)
     note_refund(draft, payment, reply.view, replayed=reply.replayed)
 
 
