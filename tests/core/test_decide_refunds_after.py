@@ -171,3 +171,11 @@ class TestSurplusIsGivenBackAtOnce:
         driver.tick(refused(RefusalKind.ALREADY_REFUNDED), listed(refund_view("re_d")))
         assert (driver.payment.place, driver.payment.rest_minor) == (Place.REFUNDED, 0)
         assert "PaymentNeedsReview" not in driver.announced
+
+    def test_while_the_list_is_missing_nobody_is_bothered(self) -> None:
+        driver = self.paid()
+        driver.tick(refused(RefusalKind.ALREADY_REFUNDED), LOST)
+        assert driver.payment.place is Place.REFUNDED
+        driver.now = driver.due_at
+        driver.tick(listed(refund_view("re_d")))
+        assert "PaymentNeedsReview" not in driver.announced

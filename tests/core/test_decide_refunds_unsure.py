@@ -121,6 +121,18 @@ class TestUnanswered:
         assert kinds(driver.performed) == ["CreateRefund", "ListRefunds"]
         assert driver.due_at > driver.now
 
+    def test_a_list_that_was_read_before_something_else_happened_orders_nothing(self) -> None:
+        """A worker that hung for a day may bring an answer from before the refund was made."""
+        driver = collected()
+        driver.refund(LOST)
+        version = driver.snapshot.ledger.version
+        driver.now += timedelta(hours=23)
+        list_, nothing = ListRefunds("a1", INTENT_ID), listed()
+        driver.tick(nothing)
+        driver.now += timedelta(hours=2)
+        driver.feed(Answer(list_, nothing, version, TimePassed()))
+        assert {e.key for e in driver.effects} == {"airport/a1/refund/0"}
+
     def test_two_workers_that_find_nothing_order_one(self) -> None:
         driver = collected()
         driver.refund(LOST)
@@ -226,6 +238,36 @@ class TestMadeElsewhere:
         driver.tick(listed(refund_view("re_d", PART.amount_minor)))
         assert driver.refund_states == ["succeeded"]
         assert driver.due_at is None
+
+    def test_a_hint_is_not_forgotten_over_news_of_another_refund(self) -> None:
+        """charge.refunded speaks of two; the event of one comes next, and that of the other never."""
+        driver = collected()
+        driver.hint(2 * PART.amount_minor)
+        driver.refund_event(refund_view("re_1", PART.amount_minor))
+        driver.tick(listed(*(refund_view(f"re_{n}", PART.amount_minor) for n in (1, 2))))
+        assert driver.refund_states == ["succeeded", "succeeded"]
+
+    def test_a_hint_outlives_a_list_that_stripe_did_not_answer(self) -> None:
+        driver = collected()
+        driver.hint(2 * PART.amount_minor)
+        driver.tick(LOST)
+        driver.refund_event(refund_view("re_1", PART.amount_minor))
+        driver.now = driver.due_at
+        driver.tick(listed(*(refund_view(f"re_{n}", PART.amount_minor) for n in (1, 2))))
+        assert driver.refund_states == ["succeeded", "succeeded"]
+
+    def test_a_hint_outlives_a_list_that_was_read_before_it(self) -> None:
+        driver = collected()
+        driver.hint(PART.amount_minor)
+        act = driver.feed(TimePassed()).act
+        version = driver.snapshot.ledger.version
+        driver.refund_event(refund_view("re_1", PART.amount_minor))
+        driver.hint(2 * PART.amount_minor, "evt_h2")
+        early = listed(refund_view("re_1", PART.amount_minor))
+        decision = driver.feed(Answer(act, early, version, TimePassed()))
+        assert decision.act == act
+        driver.tick(listed(*(refund_view(f"re_{n}", PART.amount_minor) for n in (1, 2))))
+        assert driver.refund_states == ["succeeded", "succeeded"]
 
     def test_one_of_ours_that_is_seen_before_our_answer_is_ours(self) -> None:
         driver = collected()

@@ -67,7 +67,7 @@ def answer(draft: Draft, fact: Answer) -> Step:
     elif isinstance(reply, RefundSeen) and isinstance(fact.command, CreateRefund):
         refund_seen(draft, payment, fact.command, reply)
     elif isinstance(reply, RefundsSeen):
-        refunds_seen(draft, payment, reply)
+        refunds_seen(draft, payment, reply, current=fact.as_of == draft.read.ledger.version)
     elif isinstance(reply, Refused):
         error = _refused(draft, payment, reply, fact)
         if reply.seen is not None and error is None:

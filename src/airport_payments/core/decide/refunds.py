@@ -206,13 +206,30 @@ def _put(draft: Draft, payment: Payment, refund: Refund) -> Payment:
     return draft.put(replace(payment, refunds=refunds))
 
 
+def _waiting(payment: Payment) -> bool:
+    return any(r.open and r.refund_id is not None for r in payment.refunds)
+
+
 def _watch(draft: Draft, payment: Payment) -> Payment:
-    """Look again at refunds whose end is still to come, for as long as an open payment is looked at."""
-    waiting = any(r.open and r.refund_id is not None for r in payment.refunds)
-    if not waiting:
-        return draft.put(replace(payment, refunds_at=None, refund_looks=0)) if payment.refunds_at else payment
-    if payment.refunds_at is not None and payment.refunds_at > draft.now:
+    """Plan a list after news of one refund. What a list was wanted for, only a list ends: there may be other refunds."""
+    planned = payment.refunds_at
+    if planned is None:
+        return _look_later(draft, payment) if _waiting(payment) else payment
+    if planned <= draft.now or _waiting(payment):
         return payment
+    return draft.put(replace(payment, refunds_at=draft.now))
+
+
+def _listed(draft: Draft, payment: Payment) -> Payment:
+    """Plan the next list after one that shows how things stand: while a refund's end is still to come."""
+    planned = payment.refunds_at
+    if not _waiting(payment):
+        return payment if planned is None else draft.put(replace(payment, refunds_at=None, refund_looks=0))
+    return payment if planned is not None and planned > draft.now else _look_later(draft, payment)
+
+
+def _look_later(draft: Draft, payment: Payment) -> Payment:
+    """Look at refunds again for as long as an open payment is looked at."""
     if payment.refund_looks >= MAX_LOOKS:
         return draft.put(replace(payment, refunds_at=None))
     later = draft.now + backoff(LOOK_FIRST, LOOK_MOST, payment.refund_looks)
@@ -266,10 +283,15 @@ def refund_seen(draft: Draft, payment: Payment, command: CreateRefund, reply: Re
     note_refund(draft, payment, reply.view, replayed=reply.replayed)
 
 
-def refunds_seen(draft: Draft, payment: Payment, reply: RefundsSeen) -> None:
-    """Stripe listed every refund of this PaymentIntent; one of ours that is not there was not made, so far."""
+def refunds_seen(draft: Draft, payment: Payment, reply: RefundsSeen, *, current: bool) -> None:
+    """Stripe listed every refund of this PaymentIntent; one of ours that is not there was not made, so far.
+
+    `current`: nothing else happened since it was asked for. What an older list does not show may be there by now.
+    """
     for view in reply.views:
         payment = note_refund(draft, payment, view)
+    if not current:
+        return
     for refund in payment.refunds:
         effect = draft.refund_effect(refund.ref)
         if effect is None or not spent(effect, draft.now):
@@ -289,8 +311,7 @@ def refunds_seen(draft: Draft, payment: Payment, reply: RefundsSeen) -> None:
         )
         draft.command(again)
         draft.note("refund", f"refund {refund.ref} was not made: commanded again", payment.intent_id)
-    if payment.refunds_at is not None and payment.refunds_at <= draft.now:
-        _watch(draft, payment)
+    _listed(draft, payment)
 
 
 def refund_refused(draft: Draft, payment: Payment, command: CreateRefund, reply: Refused) -> PaymentsError:
@@ -323,7 +344,7 @@ def settle_money(draft: Draft, payment: Payment) -> None:
     if not payment.refunds:
         return
     if payment.place is Place.REFUNDED:
-        if payment.rest_minor > 0 and (payment.refunds_at is None or payment.refunds_at > draft.now):
+        if payment.rest_minor > 0 and not _unsure(draft, payment):
             draft.note("settled", "it was to go back, and did not: in review", payment.intent_id)
             to_review(draft, payment, ReviewReason.REFUND_FAILED)
         return
@@ -335,6 +356,12 @@ def settle_money(draft: Draft, payment: Payment) -> None:
         if draft.booking.status is BookingStatus.CONFIRMED:
             draft.cancel_booking(CancelReason.REFUNDED)
     draft.put(replace(payment, place=Place.REFUNDED, review=None))
+
+
+def _unsure(draft: Draft, payment: Payment) -> bool:
+    """Return whether there may be refunds that are not known here, and a list that will tell is due."""
+    planned = payment.refunds_at
+    return planned is not None and (planned <= draft.now or not _waiting(payment))
 
 
 def to_review(draft: Draft, payment: Payment, reason: ReviewReason) -> None:
