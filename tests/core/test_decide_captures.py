@@ -182,6 +182,12 @@ class TestCapture:
         assert (reply.booking.status, reply.payments) == (BookingStatus.CANCELLED, ())
         assert kinds(driver.performed) == ["CancelIntent"]
 
+    def test_release_of_an_authorisation_that_confirmed_the_booking(self) -> None:
+        driver = authorised(AT_AUTHORISATION)
+        reply = driver.cancel(seen("canceled"))
+        assert (reply.booking.status, reply.payments) == (BookingStatus.CANCELLED, ())
+        assert driver.announced == ["BookingCancelled"]
+
     def test_a_release_that_the_capture_won_leaves_the_booking_confirmed_and_says_so(self) -> None:
         driver = authorised(AT_AUTHORISATION)
         reply = driver.cancel(Refused(RefusalKind.UNEXPECTED_STATE, "no", seen=captured()))

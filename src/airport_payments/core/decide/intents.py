@@ -122,7 +122,11 @@ def _canceled(draft: Draft, payment: Payment, view: IntentView) -> None:
             place=Place.NONE,
         )
     )
-    if payment.place is Place.ATTACHED and draft.cancelling is None:
+    if payment.place is not Place.ATTACHED:
+        return
+    if draft.cancelling is not None and draft.booking.status is BookingStatus.CONFIRMED:
+        draft.cancel_booking(draft.cancelling)
+    elif draft.cancelling is None:
         draft.announce(
             lambda number: AuthorizationLost(
                 booking_id=draft.booking.id,
