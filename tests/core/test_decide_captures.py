@@ -22,7 +22,7 @@ from airport_payments.core.errors import (
     PaymentIntentMismatch,
     StripeUnavailable,
 )
-from airport_payments.core.facts import RefusalKind, Refused, Unanswered
+from airport_payments.core.facts import Answer, RefusalKind, Refused, TimePassed, Unanswered
 from airport_payments.core.model import BookingStatus, IndexState, PaymentState, Place, ReviewReason
 from airport_payments.core.money import Money
 
@@ -174,6 +174,24 @@ class TestCapture:
         assert kinds(driver.performed[-2:]) == ["RetrieveIntent", "CaptureIntent"]
         assert [c.key for c in captures(driver)] == ["airport/a1/capture/0"] * 2 + ["airport/a1/capture/1"]
         assert driver.booking.status is BookingStatus.CONFIRMED
+
+    def test_a_replayed_answer_is_looked_at_before_another_key_is_used(self) -> None:
+        """Rule 9: a capture never gets a new key before it was looked for."""
+        driver = authorised()
+        driver.capture(LOST)
+        reply = driver.capture(captured(replayed=True), captured())
+        assert isinstance(reply, PaymentReply)
+        assert kinds(driver.performed) == ["CaptureIntent", "CaptureIntent", "RetrieveIntent"]
+
+    def test_an_answer_on_an_older_version_is_looked_at_before_another_key_is_used(self) -> None:
+        driver = authorised()
+        driver.capture(LOST)
+        driver.now += RETRY_FIRST
+        act = driver.feed(TimePassed()).act
+        decision = driver.feed(Answer(act, captured(), 0, TimePassed()))
+        assert kinds([decision.act]) == ["RetrieveIntent"]
+        driver.tick(captured())
+        assert len({c.key for c in captures(driver)} | {act.key}) == 1
 
     def test_release_is_a_cancellation(self) -> None:
         driver = authorised()

@@ -103,6 +103,8 @@ def ask_capture(draft: Draft, asker: CaptureRequested) -> Step:
     refusal = _capture_refusal(payment, wished)
     if refusal is not None:
         return None, refusal
+    if payment.stripe_status is None and draft.effect_of(payment) is None:
+        return look(payment, draft), None  # an earlier capture may have done it (rule 9)
     order_capture(draft, payment, wished)
     effect = draft.effect_of(payment)
     if effect is None or isinstance(effect, CancelIntent):

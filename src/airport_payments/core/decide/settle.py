@@ -37,7 +37,8 @@ def _authorised(draft: Draft) -> bool:
 
 def _live(draft: Draft, payment: Payment) -> None:
     if not payment.closing and wanted(draft, payment):
-        if payment.capture_minor is not None and payment.state is PaymentState.REQUIRES_CAPTURE:
+        # While its exact status is unknown, the look that is due says first whether an earlier capture did it.
+        if payment.capture_minor is not None and payment.stripe_status is IntentStatus.REQUIRES_CAPTURE:
             order_capture(draft, payment, payment.capture_minor)
         return
     if not payment.closing:
