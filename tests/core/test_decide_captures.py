@@ -8,7 +8,7 @@ from tests.support import INTENT_ID, POLICY, PRICE, Driver, authorised, collecte
 
 from airport_payments.core.commands import CaptureIntent
 from airport_payments.core.decide.draft import CancelReply, Completed, PaymentReply
-from airport_payments.core.decide.table import RETRY_FIRST
+from airport_payments.core.decide.table import PROCESSING_FIRST, RETRY_FIRST
 from airport_payments.core.errors import (
     AlreadyCaptured,
     BookingAlreadyPaid,
@@ -276,6 +276,22 @@ class TestStripeRefuses:
         assert driver.payment.state == status
         assert isinstance(reply, PaymentReply if status == "succeeded" else NothingToCapture)
         assert len(driver.performed) == 1
+
+    @pytest.mark.parametrize("asker", ["capture", "tick"])
+    def test_a_refusal_of_what_could_be_captured_is_not_tried_for_ever(self, asker) -> None:
+        driver = authorised()
+        refused = Refused(RefusalKind.INVALID, "amount_too_large: no", seen=seen("requires_capture"))
+        if asker == "capture":
+            assert isinstance(driver.capture(refused), CaptureRefused)
+            driver.tick(seen("requires_capture"))
+        else:
+            driver.capture(LOST)
+            driver.tick(refused, seen("requires_capture"), after=RETRY_FIRST)
+        assert (driver.effects, driver.payment.capture_minor) == ((), None)
+        driver.tick(after=PROCESSING_FIRST)
+        assert len({c.key for c in captures(driver)}) == 1
+        # Who wants it still says so again.
+        assert isinstance(driver.capture(captured()), PaymentReply)
 
     def test_a_refused_api_key_leaves_it_due(self) -> None:
         driver = authorised()

@@ -49,7 +49,7 @@ from airport_payments.core.facts import (
     TimePassed,
     Unanswered,
 )
-from airport_payments.core.model import Payment, PaymentState
+from airport_payments.core.model import IntentStatus, Payment, PaymentState
 
 
 def answer(draft: Draft, fact: Answer) -> Step:
@@ -161,8 +161,8 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
 
 
 def _capture_refused(draft: Draft, payment: Payment, command: CaptureIntent, reply: Refused) -> PaymentsError | None:
-    """Stripe did not capture. If it says how the PaymentIntent stands, that is applied next; else it is looked at."""
-    if reply.seen is not None:
+    """Stripe did not capture. If it shows that it no longer could, that is applied next; else nobody tries by himself."""
+    if reply.seen is not None and reply.seen.view.status is not IntentStatus.REQUIRES_CAPTURE:
         return None
     if command in draft.effects:
         draft.answered(payment, CaptureIntent)
