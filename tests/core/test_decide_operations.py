@@ -98,6 +98,21 @@ class TestCancel:
         assert outcome(driver.cancel(seen("canceled"))) is CancelOutcome.CANCELLED
         assert driver.announced == []
 
+    @pytest.mark.parametrize("surplus", Surplus)
+    def test_a_payment_that_won_the_race_is_said_and_answered_by_rule_7(self, surplus) -> None:
+        driver = opened()
+        driver.policy = replace(POLICY, surplus=surplus)
+        reply = driver.cancel(won())
+        assert outcome(reply) is CancelOutcome.PAID
+        assert reply.booking.status is BookingStatus.CANCELLED
+        if surplus is Surplus.REVIEW:
+            assert (driver.payment.place, driver.payment.review) == (Place.REVIEW, ReviewReason.LATE)
+        else:
+            assert driver.payment.place is Place.REFUNDED
+            driver.tick(made())
+            # And once all of it is back, there is nothing left to say.
+            assert outcome(driver.cancel()) is CancelOutcome.CANCELLED
+
     def test_news_of_the_payment_between_asking_and_cancelling_is_answered_by_rule_7(self) -> None:
         driver = opened()
         driver.cancel(LOST)

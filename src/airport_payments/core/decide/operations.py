@@ -47,7 +47,12 @@ def ask_cancel(draft: Draft, asker: CancelRequested, fresh: IntentView | None) -
         if fresh is None and live.intent_id is not None:
             # It is processing, as far as we know: see whether it still is.
             return look(live, draft), None
-    return None, CancelReply(draft.booking, tuple(p for p in draft.payments if p.payable or p.rest_minor > 0))
+    return None, CancelReply(draft.booking, tuple(p for p in draft.payments if p.payable or _has_money(p)))
+
+
+def _has_money(payment: Payment) -> bool:
+    """Return whether money of it is here, or on its way back."""
+    return payment.rest_minor > 0 or any(r.open for r in payment.refunds)
 
 
 # ---- money in review -----------------------------------------------------------------------------------------------
