@@ -30,6 +30,7 @@ from airport_payments.core.errors import (
     BookingAlreadyPaid,
     BookingNotFound,
     BookingNotPayable,
+    Misconfigured,
     NotInReview,
     PaymentInReview,
     PaymentIntentMismatch,
@@ -191,6 +192,22 @@ class TestCancel:
         driver.event(view("canceled"))
         assert driver.booking.status is BookingStatus.CONFIRMED
         assert driver.snapshot.ledger.cancelling is None
+
+    def test_a_refusal_of_what_could_be_canceled_is_not_tried_for_ever(self) -> None:
+        driver = opened()
+        refused = Refused(RefusalKind.INVALID, "no", seen=seen("requires_payment_method"))
+        assert isinstance(driver.cancel(refused), Misconfigured)
+        assert driver.booking.status is BookingStatus.PENDING
+        waits = []
+        for _ in range(6):
+            waits.append(driver.due_at - driver.now)
+            driver.now = driver.due_at
+            driver.tick(seen("requires_payment_method"), refused)
+        assert waits == sorted(waits)
+        assert waits[-1] > PROCESSING_FIRST
+        driver.now = driver.due_at
+        driver.tick(seen("canceled"))
+        assert driver.booking.status is BookingStatus.CANCELLED
 
 
 def cancel_request(reason: str = "asked"):

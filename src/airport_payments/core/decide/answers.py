@@ -19,6 +19,7 @@ from airport_payments.core.decide.refunds import refund_refused, refund_seen, re
 from airport_payments.core.decide.requests import step
 from airport_payments.core.decide.table import (
     LOOK_FIRST,
+    NOT_CANCELABLE,
     PROCESSING_FIRST,
     RETRY_FIRST,
     RETRY_MOST,
@@ -148,10 +149,13 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
     if isinstance(command, CaptureIntent) and reply.kind is not RefusalKind.MISSING:
         return _capture_refused(draft, payment, command, reply)
     if isinstance(command, (CancelIntent, ConfirmIntent)) and reply.kind is not RefusalKind.MISSING:
-        if command in draft.effects and reply.seen is None:
+        seen = reply.seen.view.status if reply.seen is not None else None
+        if seen is not None and (isinstance(command, ConfirmIntent) or seen in NOT_CANCELABLE):
+            return None
+        if command in draft.effects:
             draft.answered(payment, type(command))
             draft.put(looked(replace(payment, stripe_status=None, look_at=draft.now), draft.now))
-        return None if reply.seen is not None else _error_of(reply)
+        return _error_of(reply)
     _later(draft, payment, command, refused=True)
     if reply.kind is RefusalKind.MISSING:
         return Misconfigured(

@@ -23,6 +23,9 @@ STATE_OF: Final[dict[IntentStatus, PaymentState]] = {
     _I.CANCELED: _S.CANCELED,
 }
 
+# Stripe does not cancel these (docs.stripe.com/api/payment_intents/cancel); `processing` rarely.
+NOT_CANCELABLE: Final = frozenset({_I.PROCESSING, _I.SUCCEEDED, _I.CANCELED})
+
 # Where a payment goes from each state when Stripe shows a status. What is not listed is old news and changes nothing:
 # states only move forward (rule 5). OPENING and ABANDONED first become OPEN, by learning which PaymentIntent is theirs.
 FORWARD: Final[dict[PaymentState, frozenset[PaymentState]]] = {
