@@ -239,4 +239,5 @@ def test_any_order_and_repetition_ends_the_same(life: list[str], data: st.DataOb
     for status, kind in told_:
         assert driver.dispute_event(dispute_view(status), kind, "evt_again").change is None
     assert driver.announced.count("DisputeClosed") >= 1
-    assert len(driver.announced) <= len(life)
+    # An old `lost` during an appeal cannot be told from a new one.
+    assert len(driver.announced) <= len(life) or APPEALS & set(life)
