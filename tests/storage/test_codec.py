@@ -99,7 +99,9 @@ options = st.builds(
     receipt_email=st.none() | st.just("a@example.org"),
     description=st.none() | st.text("abcä ", min_size=1).filter(str.strip),
     statement_descriptor_suffix=st.none() | st.just("PARKING"),
-    metadata=st.dictionaries(st.text("abc", min_size=1, max_size=5), st.text("xyzß", min_size=1, max_size=5), max_size=3),
+    metadata=st.dictionaries(
+        st.text("abc", min_size=1, max_size=5), st.text("xyzß", min_size=1, max_size=5), max_size=3
+    ),
     setup_future_usage=st.none() | st.sampled_from(FutureUsage),
     return_url=st.none() | st.just("https://airport.example/back"),
 )
