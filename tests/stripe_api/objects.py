@@ -5,7 +5,15 @@ from dataclasses import replace
 
 from tests.support import INTENT_ID, NOW, PRICE
 
-from airport_payments.core.commands import CancelIntent, CreateIntent, FindIntent, RetrieveIntent
+from airport_payments.core.commands import (
+    CancelIntent,
+    CaptureIntent,
+    CreateIntent,
+    CreateRefund,
+    FindIntent,
+    ListRefunds,
+    RetrieveIntent,
+)
 from airport_payments.stripe_api.bodies import HeldBody
 from airport_payments.stripe_api.client import result_of_answer
 from airport_payments.stripe_api.results import ApiRequest, ApiResult
@@ -15,6 +23,10 @@ CREATE = CreateIntent("a1", "BK-1", "airport", PRICE, "airport/a1/create/0", NOW
 CANCEL = CancelIntent("a1", INTENT_ID, "airport/a1/cancel/0", NOW, NOW)
 RETRIEVE = RetrieveIntent("a1", INTENT_ID)
 FIND = FindIntent("a1", "BK-1", "airport", NOW)
+
+REFUND = CreateRefund("a1", "a1.0", "BK-1", "airport", INTENT_ID, 10_000, "duplicate", "airport/a1/refund/0", NOW, NOW)
+LIST = ListRefunds("a1", INTENT_ID)
+CAPTURE = CaptureIntent("a1", INTENT_ID, 10_000, "airport/a1/capture/0", NOW, NOW)
 
 
 def stripe_intent(**changes: object) -> dict:
@@ -30,6 +42,36 @@ def stripe_intent(**changes: object) -> dict:
         "latest_charge": None,
         "last_payment_error": None,
         "metadata": {"airport_namespace": "airport", "airport_booking": "BK-1", "airport_attempt": "a1"},
+        **changes,
+    }
+
+
+def stripe_refund(**changes: object) -> dict:
+    return {
+        "id": "re_1",
+        "object": "refund",
+        "amount": 10_000,
+        "currency": "usd",
+        "status": "succeeded",
+        "payment_intent": INTENT_ID,
+        "charge": "ch_1",
+        "failure_reason": None,
+        "metadata": {"airport_namespace": "airport", "airport_refund": "a1.0"},
+        **changes,
+    }
+
+
+def stripe_dispute(**changes: object) -> dict:
+    return {
+        "id": "dp_1",
+        "object": "dispute",
+        "amount": 45_099,
+        "currency": "usd",
+        "status": "needs_response",
+        "reason": "fraudulent",
+        "payment_intent": INTENT_ID,
+        "is_charge_refundable": False,
+        "evidence_details": {"due_by": 1_800_000_000},
         **changes,
     }
 

@@ -6,9 +6,21 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 import stripe
-from tests.stripe_api.objects import CANCEL, CREATE, FIND, RETRIEVE, stripe_intent
+from tests.stripe_api.objects import (
+    CANCEL,
+    CAPTURE,
+    CREATE,
+    FIND,
+    LIST,
+    REFUND,
+    RETRIEVE,
+    stripe_dispute,
+    stripe_intent,
+    stripe_refund,
+)
 from tests.support import API_KEY, INTENT_ID, WEBHOOK_SECRET
 
+from airport_payments.core.commands import RetrieveDispute, RetrieveRefund
 from airport_payments.core.facts import IntentSeen, NothingFound, RefusalKind, Refused, Unanswered
 from airport_payments.stripe_api.circuit import FAILURES_TO_OPEN, OPEN_S
 from airport_payments.stripe_api.talk import FIND_MAX_PAGES
@@ -312,3 +324,65 @@ def test_an_oddity_in_a_field_that_nobody_uses_does_not_make_a_success_unreadabl
     content = json.dumps(stripe_intent(description="HERE")).encode().replace(b'"HERE"', oddity)
     harness.answer(httpx.Response(200, content=content))
     assert isinstance(harness.perform(CREATE), IntentSeen)
+
+
+class TestMoney:
+    """Refunds, captures and disputes over the real stripe-python."""
+
+    REFUND = stripe_refund()
+
+    def test_a_refund_is_sent_as_it_was_saved(self, harness) -> None:
+        harness.answer(httpx.Response(200, json=self.REFUND), path="/v1/refunds")
+        reply = harness.perform(REFUND)
+        assert (reply.view.id, reply.view.ref, reply.replayed) == ("re_1", "a1.0", False)
+        (request,) = harness.requests
+        assert {k: v[0] for k, v in parse_qs(request.content.decode()).items()} == {
+            "payment_intent": INTENT_ID,
+            "amount": "10000",
+            "reason": "duplicate",
+            "metadata[airport_namespace]": "airport",
+            "metadata[airport_booking]": "BK-1",
+            "metadata[airport_attempt]": "a1",
+            "metadata[airport_refund]": "a1.0",
+        }
+        assert request.headers["Idempotency-Key"] == REFUND.key
+
+    def test_a_refund_is_sent_again_with_its_key_and_its_replay_says_so(self, harness) -> None:
+        replayed = httpx.Response(200, json=self.REFUND, headers={"Idempotent-Replayed": "true"})
+        harness.answer(httpx.ReadTimeout("slow"), replayed, path="/v1/refunds")
+        assert harness.perform(REFUND).replayed
+        assert keys(harness) == [REFUND.key] * 2
+
+    def test_a_list_is_read_page_by_page(self, harness) -> None:
+        pages = [
+            {"object": "list", "data": [stripe_refund(id="re_2")], "has_more": True},
+            {"object": "list", "data": [stripe_refund(id="re_1")], "has_more": False},
+        ]
+        harness.answer(*(httpx.Response(200, json=p) for p in pages), method="GET", path="/v1/refunds")
+        assert [v.id for v in harness.perform(LIST).views] == ["re_1", "re_2"]
+        assert [dict(r.url.params) for r in harness.requests] == [
+            {"limit": "100", "payment_intent": INTENT_ID},
+            {"limit": "100", "payment_intent": INTENT_ID, "starting_after": "re_2"},
+        ]
+
+    def test_a_capture(self, harness) -> None:
+        paid = stripe_intent(status="succeeded", amount_received=10_000)
+        harness.answer(httpx.Response(200, json=paid), path=f"/v1/payment_intents/{INTENT_ID}/capture")
+        assert harness.perform(CAPTURE).view.received_minor == 10_000
+        (request,) = harness.requests
+        assert request.content == b"amount_to_capture=10000"
+        assert request.headers["Idempotency-Key"] == CAPTURE.key
+
+    def test_one_refund_and_one_dispute(self, harness) -> None:
+        harness.answer(httpx.Response(200, json=self.REFUND), method="GET", path="/v1/refunds/re_1")
+        harness.answer(httpx.Response(200, json=stripe_dispute()), method="GET", path="/v1/disputes/dp_1")
+        assert harness.perform(RetrieveRefund("re_1")).view.id == "re_1"
+        assert harness.perform(RetrieveDispute("dp_1")).view.id == "dp_1"
+
+    @pytest.mark.parametrize(
+        ("code", "kind"),
+        [("charge_already_refunded", RefusalKind.ALREADY_REFUNDED), ("charge_disputed", RefusalKind.DISPUTED)],
+    )
+    def test_a_refusal(self, harness, code, kind) -> None:
+        harness.answer(error(400, type="invalid_request_error", code=code), path="/v1/refunds")
+        assert harness.perform(REFUND).kind is kind

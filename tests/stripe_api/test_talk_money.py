@@ -3,13 +3,20 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.stripe_api.objects import bad, good, play, stripe_intent
-from tests.support import INTENT_ID, NOW
+from tests.stripe_api.objects import (
+    CAPTURE,
+    LIST,
+    REFUND,
+    bad,
+    good,
+    play,
+    stripe_dispute,
+    stripe_intent,
+    stripe_refund,
+)
+from tests.support import INTENT_ID
 
 from airport_payments.core.commands import (
-    CaptureIntent,
-    CreateRefund,
-    ListRefunds,
     RetrieveDispute,
     RetrieveRefund,
 )
@@ -30,40 +37,6 @@ from airport_payments.stripe_api.results import ApiResult
 from airport_payments.stripe_api.talk import PAGE_SIZE, REFUNDS_MAX_PAGES
 from airport_payments.stripe_api.wire import Unreadable
 from airport_payments.stripe_api.wire_money import aftermath_of, dispute_view, refund_view
-
-REFUND = CreateRefund("a1", "a1.0", "BK-1", "airport", INTENT_ID, 10_000, "duplicate", "airport/a1/refund/0", NOW, NOW)
-LIST = ListRefunds("a1", INTENT_ID)
-CAPTURE = CaptureIntent("a1", INTENT_ID, 10_000, "airport/a1/capture/0", NOW, NOW)
-
-
-def stripe_refund(**changes: object) -> dict:
-    return {
-        "id": "re_1",
-        "object": "refund",
-        "amount": 10_000,
-        "currency": "usd",
-        "status": "succeeded",
-        "payment_intent": INTENT_ID,
-        "charge": "ch_1",
-        "failure_reason": None,
-        "metadata": {"airport_namespace": "airport", "airport_refund": "a1.0"},
-        **changes,
-    }
-
-
-def stripe_dispute(**changes: object) -> dict:
-    return {
-        "id": "dp_1",
-        "object": "dispute",
-        "amount": 45_099,
-        "currency": "usd",
-        "status": "needs_response",
-        "reason": "fraudulent",
-        "payment_intent": INTENT_ID,
-        "is_charge_refundable": False,
-        "evidence_details": {"due_by": 1_800_000_000},
-        **changes,
-    }
 
 
 def page(*refunds: dict, more: bool = False) -> ApiResult:
