@@ -19,6 +19,7 @@ from airport_payments.core.facts import (
     Refused,
     Unanswered,
 )
+from airport_payments.core.ids import DISPUTE_ID, REFUND_ID
 from airport_payments.loop import logger
 from airport_payments.stripe_api.events import Event
 
@@ -52,10 +53,10 @@ def intent_of(fact: AftermathFact | None) -> str | None:
 
 def fetch_of(event: Event) -> Fetch:
     """Return the question that brings an event's object in this version's shape. Raises `InternalError` for none."""
-    object_id = event.object_id
-    if HANDLED[event.type] is Subject.REFUND and object_id.startswith("re_") and object_id.isascii():
+    object_id, subject = event.object_id, HANDLED[event.type]
+    if subject is Subject.REFUND and REFUND_ID.fullmatch(object_id):
         return RetrieveRefund(object_id)
-    if HANDLED[event.type] is Subject.DISPUTE and object_id.startswith(("dp_", "du_")) and object_id.isascii():
+    if subject is Subject.DISPUTE and DISPUTE_ID.fullmatch(object_id):
         return RetrieveDispute(object_id)
     raise _unreadable(event.id)
 

@@ -176,6 +176,16 @@ class TestAnotherVersionsObject:
         with pytest.raises(InternalError):
             bought.webhook(event)
 
+    @pytest.mark.parametrize(
+        "wrong", ["", "..", "re_", "dp_", "re_x/../../charges", "dp_x/../../charges", "re_ä", "dp_x\n"]
+    )
+    def test_what_is_no_id_of_such_an_object_is_not_asked_for(self, bought, event, wrong) -> None:
+        before = gets(bought)
+        event["data"]["object"]["id"] = wrong
+        with pytest.raises(InternalError):
+            bought.webhook(event)
+        assert gets(bought) == before
+
 
 def test_pain_15_none_of_them_is_ours_in_another_mode_or_of_another_account(bought, caplog) -> None:
     bought.fake.refund(intent(bought), 100)
