@@ -157,8 +157,16 @@ class _Handwritten:
             (booking_id, attempt_id, intent_id, amount, currency),
         )
         self.db.execute(
-            "INSERT INTO airport_history (booking_id, at_us, fact, decision, event_id, intent_id) VALUES (?, ?, ?, ?, ?, ?)",
-            (booking_id, now_us, "payment_intent.succeeded", "paid: booking confirmed", event.id, intent_id),
+            "INSERT INTO airport_history (booking_id, version, line, at_us, fact, decision, event_id, intent_id) VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
+            (
+                booking_id,
+                version + 1,
+                now_us,
+                "payment_intent.succeeded",
+                "paid: booking confirmed",
+                event.id,
+                intent_id,
+            ),
         )
         self.db.execute(
             "UPDATE airport_bookings SET status = 'confirmed' WHERE id = ? AND status = ?", (booking_id, status)

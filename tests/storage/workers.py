@@ -118,7 +118,7 @@ def check(path: Path, acknowledged: dict[str, int]) -> None:
             assert ledgers[booking_id][0] >= version, (booking_id, version)
         for booking_id, (version, document) in ledgers.items():
             lines = ask(
-                "SELECT decision FROM airport_history WHERE booking_id = ? ORDER BY id", (booking_id,)
+                "SELECT decision FROM airport_history WHERE booking_id = ? ORDER BY version, line", (booking_id,)
             ).fetchall()
             assert [int(text) for (text,) in lines] == list(range(version))
             rows = "SELECT intent_id, state FROM airport_payments WHERE booking_id = ? AND attempt_id = ?"

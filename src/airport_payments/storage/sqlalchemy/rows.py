@@ -120,6 +120,8 @@ def _notes(statements: Statements, change: Change) -> list[Parameters]:
         statements.note.bind(
             {
                 "p_booking_id": change.booking_id,
+                "p_version": change.ledger.version,
+                "p_line": number,
                 "p_at_us": to_us(line.at),
                 "p_fact": line.fact,
                 "p_decision": line.decision,
@@ -127,7 +129,7 @@ def _notes(statements: Statements, change: Change) -> list[Parameters]:
                 "p_intent_id": line.intent_id,
             }
         )
-        for line in change.history
+        for number, line in enumerate(change.history)
     ]
 
 

@@ -53,12 +53,12 @@ class Statements:
         self.history = self._compile(
             select(*history.c["at_us", "fact", "decision", "event_id", "intent_id"])
             .where(history.c.booking_id == _bind("booking_id"))
-            .order_by(history.c.id)
+            .order_by(history.c.version, history.c.line)
         )
         self.first_ledger = self._compile(self._first_ledger())
         self.next_ledger = self._compile(_next_ledger())
         self.index = self._compile(self._index())
-        self.note = self._compile(insert(history).values(_named("booking_id", *_NOTE)))
+        self.note = self._compile(insert(history).values(_named(*history.c.keys())))
         self.settle = self._compile(update(bookings).where(_team_row_as_read()).values(status=_bind("new_status")))
         self.add_booking = self._compile(insert(bookings).values(_named(*bookings.c.keys())))
         self.set_status = self._compile(
@@ -93,9 +93,6 @@ class Statements:
             "ClauseElement",
             statement.on_conflict_do_update(index_elements=["booking_id", "attempt_id"], set_=changed),
         )
-
-
-_NOTE: Final = ("at_us", "fact", "decision", "event_id", "intent_id")
 
 
 def _by_name(indexes: set[Any]) -> list[Any]:

@@ -18,9 +18,6 @@ from sqlalchemy import (
 
 metadata: Final = MetaData()
 
-# SQLite numbers the rows of a table by itself only where the key's type is exactly INTEGER.
-_ROW_NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")
-
 # One text for the index and for the queries that mean to use it: SQLite takes a partial index only for its very words.
 LIVE: Final = text("state IN ('payable', 'closing')")
 
@@ -75,15 +72,18 @@ Index(
 # Holds the rule "one payable intent per booking", and lists the payments that `due` compares with their bookings.
 Index("airport_payments_one_payable", payments.c.booking_id, unique=True, sqlite_where=LIVE, postgresql_where=LIVE)
 
+# A line's place is the version that wrote it and its number there: no sequence, which many databases give out of order.
 history: Final = Table(
     "airport_history",
     metadata,
-    Column("id", _ROW_NUMBER, primary_key=True),
     Column("booking_id", String(128), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("line", Integer, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("fact", Text, nullable=False),
     Column("decision", Text, nullable=False),
     Column("event_id", String(255)),
     Column("intent_id", String(255)),
+    PrimaryKeyConstraint("booking_id", "version", "line"),
+    sqlite_with_rowid=False,
 )
-Index("airport_history_booking", history.c.booking_id, history.c.id)
