@@ -77,10 +77,10 @@ def twin_of(text: str) -> str:
     """Return the async text of a sync module."""
     for pattern, replacement in TABLE:
         text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
-    return _formatted(text)
+    return formatted(text)
 
 
-def _formatted(text: str) -> str:
+def formatted(text: str) -> str:
     """Drop imports that the substitutions left unused, and lay the text out as the formatter would."""
     ruff = [str(Path(sys.executable).parent / "ruff")]
     where = ["--stdin-filename", str(SRC / "twin.py"), "-"]

@@ -1,4 +1,4 @@
-"""The four repositories behind one sync face, so that one suite tests them all."""
+"""The repositories behind one sync face, so that one suite tests them all."""
 
 import asyncio
 import sqlite3
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from tests.postgres import Schema
 
 from airport_payments.core.model import Booking, BookingStatus, Change, HistoryLine, Snapshot
 from airport_payments.core.money import Money
@@ -118,6 +119,59 @@ class AsyncSqliteStore(_OnLoop):
         self.run(self.engine.dispose())
         self.run(threads_ended(but=self.others))
         self.runner.close()
+
+
+TABLES = ("airport_history", "airport_payments", "airport_ledgers", "airport_bookings")
+
+
+class _OnPostgresql:
+    """What the three drivers of PostgreSQL share. The tables stay for the next test, and are emptied for it."""
+
+    schema: Schema
+    engine: Any
+
+    def dump(self) -> object:
+        return [self.schema.run(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in TABLES]
+
+    def empty(self) -> None:
+        self.schema.run("; ".join(f"DELETE FROM {table}" for table in TABLES))
+
+    def sql(self, text: str) -> list[Any]:
+        return self.schema.run(text)
+
+
+class PsycopgStore(_OnPostgresql, SqlAlchemyBookingRepository):
+    def __init__(self, schema: Schema, **options: Any) -> None:
+        self.schema = schema
+        self.engine = schema.engine(create_engine, "psycopg", **options)
+        super().__init__(self.engine)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class _AsyncOnPostgresql(_OnPostgresql, _OnLoop):
+    driver: str
+
+    def __init__(self, schema: Schema, **options: Any) -> None:
+        self.schema = schema
+        self.engine = schema.engine(create_async_engine, self.driver, **options)
+        super().__init__(AsyncSqlAlchemyBookingRepository(self.engine))
+
+    def close(self) -> None:
+        self.run(self.engine.dispose())
+        self.runner.close()
+
+
+class AsyncPsycopgStore(_AsyncOnPostgresql):
+    driver = "psycopg"
+
+
+class AsyncpgStore(_AsyncOnPostgresql):
+    driver = "asyncpg"
+
+
+ON_POSTGRESQL = {"psycopg": PsycopgStore, "psycopg-async": AsyncPsycopgStore, "asyncpg": AsyncpgStore}
 
 
 class _TeamInMemory:

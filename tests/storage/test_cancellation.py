@@ -14,7 +14,7 @@ from tests.storage.builders import booking, paying
 from tests.storage.stores import AsyncSqliteStore, hurry, load
 
 from airport_payments.core.model import BookingStatus
-from airport_payments.storage.sqlalchemy.sqlite import write
+from airport_payments.storage.sqlalchemy.sqlite import in_thread, write
 
 
 @pytest.fixture(params=["rollback", None], ids=["pool-resets", "pool-does-not"])
@@ -124,7 +124,7 @@ def test_a_task_cancelled_in_the_middle_of_its_transaction_leaves_it_to_the_thre
         return True
 
     async def cancel_in_the_middle() -> None:
-        task = asyncio.ensure_future(store.repository._run(write, plan()))
+        task = asyncio.ensure_future(store.repository._database.run(in_thread, write, plan()))
         await reached.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

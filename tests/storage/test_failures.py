@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.util import greenlet_spawn
 from tests.storage.builders import NOW, OTHER_PRICE, booking, change, line, opening, paying
 from tests.storage.stores import AsyncSqliteStore, SqliteStore, dump_file, hurry, load
 
@@ -21,7 +23,7 @@ from airport_payments.core.codec import UnreadableLedger
 from airport_payments.core.errors import StorageUnavailable
 from airport_payments.core.model import BookingStatus, Snapshot
 from airport_payments.storage.sqlalchemy import SqlAlchemyBookingRepository
-from airport_payments.storage.sqlalchemy.sqlite import unavailable, write
+from airport_payments.storage.sqlalchemy.sqlite import Sqlite, in_thread, write
 
 ON_FILE: list[Any] = [SqliteStore, AsyncSqliteStore]
 SECRET = "zz-owner-of-the-booking"
@@ -45,8 +47,12 @@ def every_call(store: Any, made: Any) -> list[Callable[[], object]]:
 def run(store: Any, work: Callable[..., Any], *args: object) -> Any:
     """Run something on a connection of the repository's pool, as the repository does."""
     if isinstance(store, SqliteStore):
-        return store._run(work, *args)
-    return store.run(store.repository._run(work, *args))
+        return store._database.run(work, *args)
+    return store.run(store.repository._database.run(partial(in_thread_of, work), *args))
+
+
+async def in_thread_of(work: Callable[..., Any], connection: Any, *args: object) -> Any:
+    return await in_thread(connection, work, *args)
 
 
 @contextmanager
@@ -223,7 +229,7 @@ def close_below(store: Any) -> None:
         nonlocal lease_driver
         lease = await store.engine.raw_connection()
         lease_driver = lease.driver_connection
-        await store.repository._database.give_back_async(lease)
+        await greenlet_spawn(lease.close)
 
     store.run(find())
     store.run(lease_driver.close())
@@ -270,7 +276,10 @@ def test_no_error_tells_a_value(sqlite_store: Any) -> None:
 def test_sqlalchemys_own_errors_lose_their_statement_and_parameters() -> None:
     wrapped = OperationalError("SELECT ?", (SECRET,), sqlite3.OperationalError("disk I/O error"))
     assert SECRET in str(wrapped)
-    assert str(unavailable(wrapped)) == "the database did not answer: OperationalError: disk I/O error"
+    assert (
+        Sqlite.reason(object.__new__(Sqlite), wrapped)
+        == "the database did not answer: OperationalError: disk I/O error"
+    )
 
 
 def test_an_unreadable_ledger_is_told_apart_from_a_database_that_does_not_answer(sqlite_store: Any) -> None:
@@ -376,7 +385,7 @@ def test_a_plan_that_is_broken_off_writes_nothing_in_memory(error: type[BaseExce
     repository.create_tables()
     repository.add_booking(booking())
     with pytest.raises(error):
-        repository._run(write, broken_off(error))
+        repository._database.run(write, broken_off(error))
     assert repository.booking("bk_1") == booking()
     assert repository.set_booking_price("bk_1", OTHER_PRICE)
     engine.dispose()

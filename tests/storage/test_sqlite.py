@@ -25,7 +25,7 @@ from airport_payments.storage.sqlalchemy import (
     SqlAlchemyBookingRepository,
     metadata,
 )
-from airport_payments.storage.sqlalchemy.sqlite import BUSY_TIMEOUT_MS
+from airport_payments.storage.sqlalchemy.sqlite import BUSY_TIMEOUT_MS, in_thread
 
 ON_FILE: list[Any] = [SqliteStore, AsyncSqliteStore]
 
@@ -37,8 +37,8 @@ def pragma(store: Any, name: str) -> Any:
         return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
     if isinstance(store, SqliteStore):
-        return store._run(ask)
-    return store.run(store.repository._run(ask))
+        return store._database.run(ask)
+    return store.run(store.repository._database.run(lambda connection: in_thread(connection, ask)))
 
 
 @pytest.mark.parametrize("kind", ON_FILE)
@@ -169,7 +169,7 @@ def plan_of(store: Any, name: str) -> str:
         lines = connection.execute("EXPLAIN QUERY PLAN " + statement.sql, statement.bind(values)).fetchall()
         return "\n".join(line[3] for line in lines)
 
-    return store._run(ask)
+    return store._database.run(ask)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["empty", "analysed"])
@@ -186,7 +186,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
                 store.save(
                     change(load(store, f"bk_{number}"), made if rare else closed(made), due=NOW if rare else None)
                 )
-            store._run(lambda connection: connection.execute("ANALYZE").fetchall())
+            store._database.run(lambda connection: connection.execute("ANALYZE").fetchall())
         yield store
 
 

@@ -1,30 +1,35 @@
-"""What stands in the rows: our values to the database's and back, and the steps that write them. No I/O."""
+"""What stands in the rows: our values to the database's and back. No I/O."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from airport_payments.core.codec import dump, from_us, load, to_us
 from airport_payments.core.errors import InternalError, PaymentsError
-from airport_payments.core.model import Booking, BookingStatus, Change, HistoryLine, IndexState, Ledger, Snapshot
+from airport_payments.core.model import (
+    Booking,
+    BookingStatus,
+    Change,
+    HistoryLine,
+    IndexRow,
+    IndexState,
+    Ledger,
+    Snapshot,
+)
 from airport_payments.core.money import Money
-from airport_payments.storage.sqlalchemy.statements import Parameters, Statements, Values
-
-Row: TypeAlias = tuple[Any, ...]
-
-# One statement with a row of parameters or several; the answer is how many rows it wrote.
-Step: TypeAlias = tuple[str, Sequence[Parameters]]
-# Steps of one transaction. What it returns says whether to commit: False means that nothing is to be written.
-Plan: TypeAlias = Generator[Step, int, bool]
+from airport_payments.storage.sqlalchemy.statements import Value, Values
 
 _STATUSES: Final = {status.value: status for status in BookingStatus}
 
 
-def read_booking(rows: Sequence[Row]) -> Booking | None:
+# ---- from the database ----
+
+
+def read_booking(rows: Sequence[Sequence[Any]]) -> Booking | None:
     """Return the booking of the rows of `get`."""
     if not rows:
         return None
-    booking_id, owner, amount_minor, currency, status, hold_until_us, *_ = rows[0]
+    booking_id, owner, amount_minor, currency, status, hold_until_us = rows[0][:6]
     try:
         price = Money(amount_minor, currency)
     except PaymentsError as error:
@@ -36,7 +41,7 @@ def read_booking(rows: Sequence[Row]) -> Booking | None:
     return Booking(booking_id, owner, price, _STATUSES[status], hold_until)
 
 
-def read_snapshot(rows: Sequence[Row]) -> Snapshot | None:
+def read_snapshot(rows: Sequence[Sequence[Any]]) -> Snapshot | None:
     """Return the booking and its ledger of the rows of `get`."""
     booking = read_booking(rows)
     if booking is None:
@@ -45,9 +50,12 @@ def read_snapshot(rows: Sequence[Row]) -> Snapshot | None:
     return Snapshot(booking, Ledger() if document is None else load(document, version))
 
 
-def read_history(rows: Sequence[Row]) -> Sequence[HistoryLine]:
+def read_history(rows: Sequence[Sequence[Any]]) -> Sequence[HistoryLine]:
     """Return the lines of a story."""
     return tuple([HistoryLine(from_us(row[0]), *row[1:]) for row in rows])
+
+
+# ---- to the database ----
 
 
 def due_values(before: datetime, after: str | None, limit: int) -> Values:
@@ -55,18 +63,11 @@ def due_values(before: datetime, after: str | None, limit: int) -> Values:
     return {"before_us": to_us(before), "after": after or "", "limit": max(limit, 0)}
 
 
-def create(statements: Statements) -> Plan:
-    """Create what is missing of the tables and indexes, all or none."""
-    for sql in statements.create:
-        yield sql, [()]
-    return True
-
-
-def save(statements: Statements, change: Change) -> Plan:
-    """Write a whole change, or nothing and return False."""
-    # Encoded before the plan starts: from its first step on, every other writer waits.
+def change_values(change: Change) -> dict[str, Value]:
+    """Return what was read, which must still stand, and the new ledger."""
     booking, ledger, due_at = change.read.booking, change.ledger, change.due_at
-    values: dict[str, Any] = {
+    values: dict[str, Value] = {
+        "booking_id": booking.id,
         "read_id": booking.id,
         "read_owner": booking.owner,
         "read_amount_minor": booking.price.amount_minor,
@@ -79,84 +80,31 @@ def save(statements: Statements, change: Change) -> Plan:
     }
     if change.booking_status is not None:
         values["new_status"] = change.booking_status.value
-    return _save(statements, values, _index(statements, change), _notes(statements, change))
+    return values
 
 
-def _save(statements: Statements, values: Values, index: list[Parameters], notes: list[Parameters]) -> Plan:
-    ledger = statements.next_ledger if values["read_version"] else statements.first_ledger
-    if (yield ledger.sql, [ledger.bind(values)]) != 1:
-        return False
-    if index:
-        yield statements.index.sql, index
-    if notes:
-        yield statements.note.sql, notes
-    if "new_status" in values:
-        # Conditional again: a database that locks rows and not the whole of it may have let the team in between.
-        settle = statements.settle
-        return (yield settle.sql, [settle.bind(values)]) == 1
-    return True
+def index_rows(change: Change) -> list[IndexRow]:
+    """Return the payments to index, closed ones first: the database checks "one payable" after every row."""
+    return sorted(change.index, key=lambda row: row.state is not IndexState.CLOSED)
 
 
-def _index(statements: Statements, change: Change) -> list[Parameters]:
-    # Closed ones first: the database checks "one payable" after every row.
-    rows = sorted(change.index, key=lambda row: row.state is not IndexState.CLOSED)
-    return [
-        statements.index.bind(
-            {
-                "p_booking_id": change.booking_id,
-                "p_attempt_id": row.attempt_id,
-                "p_intent_id": row.intent_id,
-                "p_state": row.state.value,
-                "p_amount_minor": row.amount.amount_minor,
-                "p_currency": row.amount.currency,
-            }
-        )
-        for row in rows
-    ]
-
-
-def _notes(statements: Statements, change: Change) -> list[Parameters]:
-    return [
-        statements.note.bind(
-            {
-                "p_booking_id": change.booking_id,
-                "p_version": change.ledger.version,
-                "p_line": number,
-                "p_at_us": to_us(line.at),
-                "p_fact": line.fact,
-                "p_decision": line.decision,
-                "p_event_id": line.event_id,
-                "p_intent_id": line.intent_id,
-            }
-        )
-        for number, line in enumerate(change.history)
-    ]
-
-
-# ---- the team's side ----
-
-
-def add_booking(statements: Statements, booking: Booking) -> Plan:
-    """Insert a booking."""
+def booking_values(booking: Booking) -> Values:
+    """Return the values of a whole booking."""
     hold_until = booking.hold_until
-    values: Values = {
+    return {
         "p_id": booking.id,
         "p_owner": booking.owner,
-        "p_amount_minor": booking.price.amount_minor,
-        "p_currency": booking.price.currency,
+        **price_values(booking.id, booking.price),
         "p_status": booking.status.value,
         "p_hold_until_us": None if hold_until is None else to_us(hold_until),
     }
-    return (yield statements.add_booking.sql, [statements.add_booking.bind(values)]) == 1
 
 
-def set_booking_status(statements: Statements, booking_id: str, status: BookingStatus) -> Plan:
-    """Change a booking's status, whatever it was."""
-    values: Values = {"p_id": booking_id, "p_status": status.value}
-    return (yield statements.set_status.sql, [statements.set_status.bind(values)]) == 1
+def status_values(booking_id: str, status: BookingStatus) -> Values:
+    """Return a booking's id and status."""
+    return {"p_id": booking_id, "p_status": status.value}
 
 
-def set_booking_price(statements: Statements, booking_id: str, price: Money) -> Plan:
-    """Change a booking's price, whatever it was."""
-    values: Values = {"p_id": booking_id, "p_amount_minor": price.amount_minor, "p_currency": price.currency}
-    return (yield statements.set_price.sql, [statements.set_price.bind(values)]) == 1
+def price_values(booking_id: str, price: Money) -> Values:
+    """Return a booking's id and price."""
+    return {"p_id": booking_id, "p_amount_minor": price.amount_minor, "p_currency": price.currency}

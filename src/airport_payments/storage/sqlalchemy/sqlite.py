@@ -1,4 +1,4 @@
-"""All that is SQLite's own: how a connection is set up, borrowed and run, and which errors mean what.
+"""All that is SQLite's own: its statements, how a connection is set up and run, and which errors mean what.
 
 SQLite lets one writer in at a time. `BEGIN IMMEDIATE` takes that right at once, so that a transaction cannot fail halfway
 because another one was faster; who has to wait does so for the busy timeout.
@@ -9,33 +9,49 @@ set `isolation_level`. Where it set `autocommit=False` (Python 3.12), the driver
 then our first write takes the lock.
 """
 
-import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
-from sqlalchemy import event
+from sqlalchemy import bindparam, event, insert, select, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import AdaptedConnection, Engine
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, SingletonThreadPool, StaticPool
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.sql.elements import ClauseElement
 
-from airport_payments.core.errors import ConfigurationError, StorageUnavailable
-from airport_payments.storage.sqlalchemy.rows import Plan, Row
-from airport_payments.storage.sqlalchemy.statements import Parameters, Statements
+from airport_payments.core.codec import to_us
+from airport_payments.core.errors import ConfigurationError
+from airport_payments.core.model import Change
+from airport_payments.storage.sqlalchemy.dialects import Row
+from airport_payments.storage.sqlalchemy.rows import change_values, index_rows
+from airport_payments.storage.sqlalchemy.statements import (
+    Parameters,
+    Statement,
+    Statements,
+    Values,
+    bind,
+    compiled,
+    named,
+    team_row_as_read,
+)
+from airport_payments.storage.sqlalchemy.tables import Tables
 
 if TYPE_CHECKING:
     from aiosqlite import Connection as AioConnection
 
 T = TypeVar("T")
 
+# One statement with a row of parameters or several; the answer is how many rows it wrote.
+Step: TypeAlias = tuple[str, Sequence[Parameters]]
+# Steps of one transaction. What it returns says whether to commit: False means that nothing is to be written.
+Plan: TypeAlias = Generator[Step, int, bool]
+
 # How long a writer waits for another, where the engine's owner gave no `timeout`: the driver's own default.
 BUSY_TIMEOUT_MS: Final = 5_000
-
-# What a driver or a pool raises. aiosqlite raises the errors of sqlite3.
-DRIVER_ERRORS: Final = (sqlite3.Error, SQLAlchemyError)
 
 _TAKEN: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
 # After these a connection stays broken, or read-only; a new one may work.
@@ -52,74 +68,108 @@ _PRIMARY_CODE: Final = 0xFF  # the rest of an extended error code says more than
 _CLOSED: Final = ("connection closed", "no active connection")  # aiosqlite's words, in a ValueError
 
 
-class Sqlite:
-    """A SQLite database behind an engine: lends its connections and runs our work on the driver's own."""
+class SqliteStatements(Statements):
+    """The statements of a save, one for each table."""
 
-    def __init__(self, engine: Engine, driver: str) -> None:
-        dialect = engine.dialect
-        if (dialect.name, dialect.driver) != ("sqlite", driver):
-            raise ConfigurationError(f"the engine must be one of sqlite+{driver}, not {dialect.name}+{dialect.driver}")
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
+        super().__init__(tables, dialect)
+        self.first_ledger = compiled(_first_ledger(tables), dialect)
+        self.next_ledger = compiled(_next_ledger(tables), dialect)
+        self.index = compiled(_index(tables), dialect)
+        self.note = compiled(insert(tables.history).values(named(*tables.history.c.keys())), dialect)
+        settle = update(tables.bookings).where(team_row_as_read(tables)).values(status=bindparam("new_status"))
+        self.settle = compiled(settle, dialect)
+
+
+class Sqlite:
+    """A SQLite database behind an engine of the standard library's sqlite3."""
+
+    errors: tuple[type[Exception], ...] = (sqlite3.Error, SQLAlchemyError)  # aiosqlite raises those of sqlite3
+
+    def __init__(self, engine: Engine, tables: Tables) -> None:
         if isinstance(engine.pool, SingletonThreadPool):
             raise ConfigurationError(
                 "this engine gives each thread a database of its own: for a database in memory, pass"
                 ' poolclass=StaticPool and connect_args={"check_same_thread": False} to create_engine'
             )
-        self._engine = engine
-        self.statements = Statements(dialect)
+        self.statements = SqliteStatements(tables, engine.dialect)
         # In memory, all threads share one connection, and with it one transaction: they take turns. Tasks need not, for
         # each of them has the connection's thread for a whole transaction.
-        shared = isinstance(engine.pool, StaticPool) and not dialect.is_async
+        shared = isinstance(engine.pool, StaticPool) and not engine.dialect.is_async
         self.turn: AbstractContextManager[Any] = threading.Lock() if shared else nullcontext()
         if not event.contains(engine, "connect", _on_connect):
             # First in line, so that whatever the engine's owner sets for itself is set after it and stands.
             event.listen(engine, "connect", _on_connect, insert=True)
 
-    def borrow(self) -> PoolProxiedConnection:
-        """Take a connection from the pool."""
-        return self._engine.raw_connection()
+    def discard(self, lease: PoolProxiedConnection, error: Exception) -> None:
+        """Take a connection out of the pool that stays broken."""
+        if isinstance(error, sqlite3.Error) and _is_broken(error):
+            lease.invalidate()
 
-    def run(self, lease: PoolProxiedConnection, work: Callable[..., T], *args: object) -> T:
-        """Run `work(connection, *args)` on the driver's connection."""
-        try:
-            return work(lease.driver_connection, *args)
-        except sqlite3.Error as error:
-            if _is_broken(error):
-                lease.invalidate()
-            raise
+    def reason(self, error: Exception) -> str:
+        """Return the driver's words. SQLAlchemy's own would show the statement and its parameters."""
+        cause: object = error.orig if isinstance(error, DBAPIError) else error
+        return f"the database did not answer: {type(cause).__name__}: {cause}"
 
-    def give_back(self, lease: PoolProxiedConnection) -> None:
-        """Return a connection to the pool."""
-        lease.close()
+    def create(self, connection: sqlite3.Connection) -> None:
+        """Create what is missing of the tables and indexes, all or none."""
+        write(connection, _create(self.statements))
 
-    async def borrow_async(self) -> PoolProxiedConnection:
-        """Take a connection from the pool."""
-        return await greenlet_spawn(self._engine.raw_connection)
+    def query(self, connection: sqlite3.Connection, statement: Statement, values: Values) -> Sequence[Row]:
+        """Run one query. All rows are taken, because an unfinished query keeps its read transaction."""
+        rows = connection.execute(statement.sql, statement.bind(values)).fetchall()
+        if _driver_begins(connection):
+            connection.rollback()  # or the next query would see the same moment again
+        return rows
 
-    async def run_async(self, lease: PoolProxiedConnection, work: Callable[..., T], *args: object) -> T:
-        """Run `work(connection, *args)` in the thread of the driver's connection, in one go.
+    def write(self, connection: sqlite3.Connection, statement: Statement, values: Values) -> bool:
+        """Run one writing statement; whether it wrote exactly one row."""
+        return write(connection, _one(statement, values))
 
-        One switch between threads costs as much as a small transaction, so a transaction makes one, not one for each
-        statement. And since the thread knows nothing of tasks, a cancelled task leaves no transaction half done: the
-        thread ends it, and whoever gets the connection next stands in line behind it.
-        """
-        try:
-            return await _in_thread(cast("AioConnection", lease.driver_connection), work, *args)
-        except sqlite3.Error as error:
-            if _is_broken(error):
-                await greenlet_spawn(lease.invalidate)
-            raise
+    def save(self, connection: sqlite3.Connection, change: Change) -> bool:
+        """Write a whole change, or nothing and return False."""
+        return write(connection, self.plan(change))
 
-    async def give_back_async(self, lease: PoolProxiedConnection) -> None:
-        """Return a connection to the pool, also when the task is cancelled once more meanwhile."""
-        await asyncio.shield(greenlet_spawn(lease.close))
+    def plan(self, change: Change) -> Plan:
+        """Return the steps that write a change."""
+        # Encoded before the plan starts: from its first step on, every other writer waits.
+        statements = self.statements
+        return _save(statements, change_values(change), _index_rows(statements, change), _notes(statements, change))
 
 
-def read(connection: sqlite3.Connection, sql: str, parameters: Parameters) -> list[Row]:
-    """Run one query. All rows are taken, because an unfinished query keeps its read transaction."""
-    rows = connection.execute(sql, parameters).fetchall()
-    if _driver_begins(connection):
-        connection.rollback()  # or the next query would see the same moment again
-    return rows
+class Aiosqlite:
+    """A SQLite database behind an engine of aiosqlite.
+
+    One switch between threads costs as much as a small transaction, so a transaction makes one, not one for each
+    statement. And since the thread knows nothing of tasks, a cancelled task leaves no transaction half done: the thread
+    ends it, and whoever gets the connection next stands in line behind it.
+    """
+
+    errors = Sqlite.errors
+
+    def __init__(self, engine: Engine, tables: Tables) -> None:
+        self._sync = Sqlite(engine, tables)
+        self.statements, self.turn = self._sync.statements, self._sync.turn
+        self.discard, self.reason = self._sync.discard, self._sync.reason
+
+    async def create(self, connection: "AioConnection") -> None:
+        """Create what is missing of the tables and indexes, all or none."""
+        await in_thread(connection, self._sync.create)
+
+    async def query(self, connection: "AioConnection", statement: Statement, values: Values) -> Sequence[Row]:
+        """Run one query."""
+        return await in_thread(connection, self._sync.query, statement, values)
+
+    async def write(self, connection: "AioConnection", statement: Statement, values: Values) -> bool:
+        """Run one writing statement; whether it wrote exactly one row."""
+        return await in_thread(connection, self._sync.write, statement, values)
+
+    async def save(self, connection: "AioConnection", change: Change) -> bool:
+        """Write a whole change, or nothing and return False."""
+        return await in_thread(connection, write, self._sync.plan(change))
+
+
+# ---- transactions ----
 
 
 def write(connection: sqlite3.Connection, plan: Plan) -> bool:
@@ -150,15 +200,6 @@ def write(connection: sqlite3.Connection, plan: Plan) -> bool:
     return True
 
 
-def unavailable(error: Exception) -> StorageUnavailable:
-    """Return what callers get for an error of a driver or a pool: its reason, without SQL and without values."""
-    if isinstance(error, DBAPIError):
-        reason: object = error.orig  # SQLAlchemy's own text would show the statement and its parameters
-    else:
-        reason = error
-    return StorageUnavailable(f"the database did not answer: {type(reason).__name__}: {reason}")
-
-
 def _drive(connection: sqlite3.Connection, plan: Plan) -> bool:
     try:
         sql, rows = next(plan)
@@ -181,7 +222,8 @@ def _is_broken(error: sqlite3.Error) -> bool:
     return "closed" in str(error) if code is None else code & _PRIMARY_CODE in _BROKEN
 
 
-async def _in_thread(connection: "AioConnection", work: Callable[..., T], *args: object) -> T:
+async def in_thread(connection: "AioConnection", work: Callable[..., T], *args: object) -> T:
+    """Return what `work(the sqlite3 connection, *args)` returns in the thread of the connection."""
     # aiosqlite has no public way to run more than one statement in its thread at a time. `_execute` is what all its own
     # methods are made of; SQLAlchemy's dialect reaches as deep.
     try:
@@ -196,6 +238,101 @@ def _on_driver_connection(connection: "AioConnection", work: Callable[..., T], a
     return work(cast("Any", connection)._conn, *args)  # noqa: SLF001
 
 
+# ---- the steps ----
+
+
+def _create(statements: SqliteStatements) -> Plan:
+    for sql in statements.create:
+        yield sql, [()]
+    return True
+
+
+def _one(statement: Statement, values: Values) -> Plan:
+    return (yield statement.sql, [statement.bind(values)]) == 1
+
+
+def _save(statements: SqliteStatements, values: Values, index: list[Parameters], notes: list[Parameters]) -> Plan:
+    ledger = statements.next_ledger if values["read_version"] else statements.first_ledger
+    if (yield ledger.sql, [ledger.bind(values)]) != 1:
+        return False
+    if index:
+        yield statements.index.sql, index
+    if notes:
+        yield statements.note.sql, notes
+    if "new_status" in values:
+        settle = statements.settle
+        return (yield settle.sql, [settle.bind(values)]) == 1
+    return True
+
+
+def _index_rows(statements: SqliteStatements, change: Change) -> list[Parameters]:
+    return [
+        statements.index.bind(
+            {
+                "p_booking_id": change.booking_id,
+                "p_attempt_id": row.attempt_id,
+                "p_intent_id": row.intent_id,
+                "p_state": row.state.value,
+                "p_amount_minor": row.amount.amount_minor,
+                "p_currency": row.amount.currency,
+            }
+        )
+        for row in index_rows(change)
+    ]
+
+
+def _notes(statements: SqliteStatements, change: Change) -> list[Parameters]:
+    return [
+        statements.note.bind(
+            {
+                "p_booking_id": change.booking_id,
+                "p_version": change.ledger.version,
+                "p_line": number,
+                "p_at_us": to_us(line.at),
+                "p_fact": line.fact,
+                "p_decision": line.decision,
+                "p_event_id": line.event_id,
+                "p_intent_id": line.intent_id,
+            }
+        )
+        for number, line in enumerate(change.history)
+    ]
+
+
+# ---- the statements ----
+
+
+def _first_ledger(tables: Tables) -> ClauseElement:
+    """The first document, if the team's row is as read and nobody else wrote a first one."""
+    written = (bind("new_version"), bind("document"), bind("due_at_us"))
+    team_row = select(bind("booking_id"), *written).select_from(tables.bookings).where(team_row_as_read(tables))
+    columns = ["booking_id", "version", "document", "due_at_us"]
+    statement = sqlite.insert(tables.ledgers).from_select(columns, team_row)
+    return statement.on_conflict_do_nothing(index_elements=["booking_id"])
+
+
+def _next_ledger(tables: Tables) -> ClauseElement:
+    """The next document, if the last one and the team's row are as read."""
+    ledgers = tables.ledgers
+    return (
+        update(ledgers)
+        .where(
+            ledgers.c.booking_id == bind("booking_id"),
+            ledgers.c.version == bind("read_version"),
+            select(tables.bookings.c.id).where(team_row_as_read(tables)).exists(),
+        )
+        .values(version=bind("new_version"), document=bind("document"), due_at_us=bind("due_at_us"))
+    )
+
+
+def _index(tables: Tables) -> ClauseElement:
+    """One payment's row, new or instead of the old one."""
+    statement = sqlite.insert(tables.payments).values(named(*tables.payments.c.keys()))
+    new = statement.excluded
+    changed = {name: new[name] for name in ("intent_id", "state", "amount_minor", "currency")}
+    return statement.on_conflict_do_update(index_elements=["booking_id", "attempt_id"], set_=changed)
+
+
 # ---- setting a connection up ----
 
 
@@ -204,7 +341,7 @@ def _on_connect(connection: object, _: ConnectionPoolEntry) -> None:
         _set_up(connection)
     else:
         adapter = cast("AdaptedConnection", connection)
-        adapter.run_async(lambda driver: _in_thread(cast("AioConnection", driver), _set_up))
+        adapter.run_async(lambda driver: in_thread(cast("AioConnection", driver), _set_up))
 
 
 def _set_up(connection: sqlite3.Connection) -> None:

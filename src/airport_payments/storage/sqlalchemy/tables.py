@@ -1,5 +1,6 @@
 """The tables. Times are whole microseconds since 1970, amounts are minor units."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import (
@@ -16,74 +17,107 @@ from sqlalchemy import (
     text,
 )
 
-metadata: Final = MetaData()
+# Ids are listed in the order of their bytes, whatever language a PostgreSQL database sorts by. SQLite does so anyhow.
+_ID: Final = String(128).with_variant(String(128, collation="C"), "postgresql")
 
 # One text for the index and for the queries that mean to use it: SQLite takes a partial index only for its very words.
 LIVE: Final = text("state IN ('payable', 'closing')")
 
-# Stands for the team's own table. The library reads it, and writes nothing to it but `status`.
-bookings: Final = Table(
-    "airport_bookings",
-    metadata,
-    Column("id", String(128), primary_key=True),
-    Column("owner", Text, nullable=False),
-    Column("amount_minor", BigInteger, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("hold_until_us", BigInteger),
-)
 
-ledgers: Final = Table(
-    "airport_ledgers",
-    metadata,
-    Column("booking_id", String(128), ForeignKey(bookings.c.id), primary_key=True),
-    Column("version", BigInteger, nullable=False),
-    Column("document", Text, nullable=False),
-    Column("due_at_us", BigInteger),
-)
-Index(
-    "airport_ledgers_due",
-    ledgers.c.due_at_us,
-    ledgers.c.booking_id,
-    sqlite_where=ledgers.c.due_at_us.is_not(None),
-    postgresql_where=ledgers.c.due_at_us.is_not(None),
-)
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of one repository.
 
-# An attempt's id is random, but one that was found again at Stripe keeps the id that it has there: hence the double key.
-payments: Final = Table(
-    "airport_payments",
-    metadata,
-    Column("booking_id", String(128), nullable=False),
-    Column("attempt_id", String(128), nullable=False),
-    Column("intent_id", String(255)),
-    Column("state", String(16), nullable=False),
-    Column("amount_minor", BigInteger, nullable=False),
-    Column("currency", String(3), nullable=False),
-    PrimaryKeyConstraint("booking_id", "attempt_id"),
-    sqlite_with_rowid=False,
-)
-Index(
-    "airport_payments_intent",
-    payments.c.intent_id,
-    unique=True,
-    sqlite_where=payments.c.intent_id.is_not(None),
-    postgresql_where=payments.c.intent_id.is_not(None),
-)
-# Holds the rule "one payable intent per booking", and lists the payments that `due` compares with their bookings.
-Index("airport_payments_one_payable", payments.c.booking_id, unique=True, sqlite_where=LIVE, postgresql_where=LIVE)
+    Args:
+        metadata: holds them all; `create_tables` creates what it holds.
+        bookings: stands for the team's own table. The library reads it, and writes nothing to it but `status`.
+        taken: the names of the unique indexes whose violation is a conflict: another payment was faster.
+    """
 
-# A line's place is the version that wrote it and its number there: no sequence, which many databases give out of order.
-history: Final = Table(
-    "airport_history",
-    metadata,
-    Column("booking_id", String(128), nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("line", Integer, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("fact", Text, nullable=False),
-    Column("decision", Text, nullable=False),
-    Column("event_id", String(255)),
-    Column("intent_id", String(255)),
-    PrimaryKeyConstraint("booking_id", "version", "line"),
-    sqlite_with_rowid=False,
-)
+    metadata: MetaData
+    bookings: Table
+    ledgers: Table
+    payments: Table
+    history: Table
+    taken: frozenset[str]
+
+
+def build() -> Tables:
+    """Return a set of tables with a MetaData of its own."""
+    metadata, prefix = MetaData(), "airport_"
+    bookings = _bookings(metadata, prefix)
+    ledgers = _ledgers(metadata, prefix, bookings)
+    payments, taken = _payments(metadata, prefix)
+    return Tables(metadata, bookings, ledgers, payments, _history(metadata, prefix), taken)
+
+
+def _bookings(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        f"{prefix}bookings",
+        metadata,
+        Column("id", _ID, primary_key=True),
+        Column("owner", Text, nullable=False),
+        Column("amount_minor", BigInteger, nullable=False),
+        Column("currency", String(3), nullable=False),
+        Column("status", String(16), nullable=False),
+        Column("hold_until_us", BigInteger),
+    )
+
+
+def _ledgers(metadata: MetaData, prefix: str, bookings: Table) -> Table:
+    table = Table(
+        f"{prefix}ledgers",
+        metadata,
+        Column("booking_id", _ID, ForeignKey(bookings.c.id), primary_key=True),
+        Column("version", BigInteger, nullable=False),
+        Column("document", Text, nullable=False),
+        Column("due_at_us", BigInteger),
+    )
+    some = table.c.due_at_us.is_not(None)
+    Index(f"{prefix}ledgers_due", table.c.due_at_us, table.c.booking_id, sqlite_where=some, postgresql_where=some)
+    return table
+
+
+def _payments(metadata: MetaData, prefix: str) -> tuple[Table, frozenset[str]]:
+    # An attempt's id is random, but one that was found again at Stripe keeps the id that it has there: hence the double
+    # key.
+    table = Table(
+        f"{prefix}payments",
+        metadata,
+        Column("booking_id", _ID, nullable=False),
+        Column("attempt_id", String(128), nullable=False),
+        Column("intent_id", String(255)),
+        Column("state", String(16), nullable=False),
+        Column("amount_minor", BigInteger, nullable=False),
+        Column("currency", String(3), nullable=False),
+        PrimaryKeyConstraint("booking_id", "attempt_id"),
+        sqlite_with_rowid=False,
+    )
+    intent, one_payable = f"{prefix}payments_intent", f"{prefix}payments_one_payable"
+    known = table.c.intent_id.is_not(None)
+    Index(intent, table.c.intent_id, unique=True, sqlite_where=known, postgresql_where=known)
+    # Holds the rule "one payable intent per booking", and lists the payments that `due` compares with their bookings.
+    Index(one_payable, table.c.booking_id, unique=True, sqlite_where=LIVE, postgresql_where=LIVE)
+    return table, frozenset({intent, one_payable})
+
+
+def _history(metadata: MetaData, prefix: str) -> Table:
+    # A line's place is the version that wrote it and its number there: no sequence, which many databases give out of order.
+    return Table(
+        f"{prefix}history",
+        metadata,
+        Column("booking_id", _ID, nullable=False),
+        Column("version", BigInteger, nullable=False),
+        Column("line", Integer, nullable=False),
+        Column("at_us", BigInteger, nullable=False),
+        Column("fact", Text, nullable=False),
+        Column("decision", Text, nullable=False),
+        Column("event_id", String(255)),
+        Column("intent_id", String(255)),
+        PrimaryKeyConstraint("booking_id", "version", "line"),
+        sqlite_with_rowid=False,
+    )
+
+
+TABLES: Final = build()
+metadata: Final = TABLES.metadata

@@ -1,0 +1,273 @@
+"""All that is PostgreSQL's own: how three drivers run its statements, and which errors mean what.
+
+Nothing is used that databases of many machines lack which speak PostgreSQL's language: no advisory locks, no LISTEN, no
+sequences. They serialize by refusing (40001), which is a conflict like any other.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import PoolProxiedConnection
+
+from airport_payments.core.model import Change
+from airport_payments.storage.sqlalchemy.dialects import DriverConnection, Row
+from airport_payments.storage.sqlalchemy.postgresql_statements import PostgresqlStatements
+from airport_payments.storage.sqlalchemy.statements import Statement, Values
+from airport_payments.storage.sqlalchemy.tables import Tables
+
+if TYPE_CHECKING:
+    import psycopg
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_CONFLICTS: Final = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
+_UNIQUE_VIOLATION: Final = "23505"
+# Another process creates the same table at the same moment: IF NOT EXISTS does not see what is not committed.
+_BEING_CREATED: Final = frozenset({_UNIQUE_VIOLATION, "42P07", *_CONFLICTS})
+_CREATE_TRIES: Final = 5  # each try loses to another process, and what that one made is there at the next
+# After these a connection is of no use: it is closed (08, 57P), or has a statement prepared for a table that was changed
+# since (0A000).
+_BROKEN: Final = ("08", "57P", "0A000")
+# The messages of these hold values, or are written by somebody's trigger.
+_TELLS_VALUES: Final = ("22", "23", "P0")
+
+
+class _Postgresql:
+    """What the three drivers share."""
+
+    def __init__(self, engine: Engine, tables: Tables, *errors: type[Exception]) -> None:
+        self.statements = PostgresqlStatements(tables, engine.dialect)
+        self.turn: AbstractContextManager[Any] = nullcontext()
+        # SQLAlchemy's async drivers raise errors of their own while they connect.
+        self.errors: tuple[type[Exception], ...] = (
+            *errors,
+            cast("type[Exception]", cast("Any", engine.dialect.dbapi).Error),
+            SQLAlchemyError,
+        )
+        self._engine = engine
+        self._taken = tables.taken
+
+    def discard(self, lease: PoolProxiedConnection, error: Exception) -> None:
+        """Take a broken connection out of the pool, and all that are as old, for the server was restarted most likely.
+
+        So one call fails after the database was down, and not one for each connection of the pool.
+        """
+        if (_sqlstate(error) or "").startswith(_BROKEN) or _is_closed(lease.driver_connection):
+            # What SQLAlchemy itself does with a connection that broke. It has no public name.
+            cast("Any", self._engine.pool)._invalidate(lease, error)  # noqa: SLF001
+
+    def reason(self, error: Exception) -> str:
+        """Return what happened, without SQL and without values."""
+        cause, state = _cause(error), _sqlstate(error)
+        name = type(cause).__name__
+        if state is None:
+            return f"the database did not answer: {name}" + ("" if name == "DataError" else f": {cause}")
+        words = f"the database refused: {name} ({state})"
+        return words if state.startswith(_TELLS_VALUES) else f"{words}: {_message(cause)}"
+
+    def _is_conflict(self, error: Exception) -> bool:
+        state = _sqlstate(error)
+        return state in _CONFLICTS or (state == _UNIQUE_VIOLATION and _constraint(error) in self._taken)
+
+    def _goes_on(self, error: Exception, left: int) -> bool:
+        return left > 0 and _sqlstate(error) in _BEING_CREATED
+
+
+class Psycopg(_Postgresql):
+    """A PostgreSQL database behind an engine of psycopg.
+
+    A connection of the pool begins a transaction by itself, which costs two round trips more. So it is told not to.
+    """
+
+    def __init__(self, engine: Engine, tables: Tables) -> None:
+        import psycopg  # noqa: PLC0415
+
+        super().__init__(engine, tables, psycopg.Error)
+
+    def create(self, connection: "psycopg.Connection[Row]") -> None:
+        """Create what is missing of the tables and indexes, all or none."""
+        for left in reversed(range(_CREATE_TRIES)):
+            try:
+                with connection.transaction():
+                    for sql in self.statements.create:
+                        connection.execute(sql.encode())
+            except self.errors as error:
+                if not self._goes_on(error, left):
+                    raise
+            else:
+                return
+
+    def query(self, connection: "psycopg.Connection[Row]", statement: Statement, values: Values) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        begins = not connection.autocommit
+        if begins:
+            connection.autocommit = True
+        try:
+            return connection.execute(statement.sql.encode(), statement.bind(values), prepare=True).fetchall()
+        finally:
+            if begins and not connection.closed:
+                connection.autocommit = False
+
+    def write(self, connection: "psycopg.Connection[Row]", statement: Statement, values: Values) -> bool:
+        """Run one writing statement; whether it wrote exactly one row."""
+        try:
+            return len(self.query(connection, statement, values)) == 1
+        except self.errors as error:
+            if _sqlstate(error) == _UNIQUE_VIOLATION:
+                return False
+            raise
+
+    def save(self, connection: "psycopg.Connection[Row]", change: Change) -> bool:
+        """Write a whole change, or nothing and return False."""
+        try:
+            return len(self.query(connection, *self.statements.save(change))) == 1
+        except self.errors as error:
+            if self._is_conflict(error):
+                return False
+            raise
+
+
+class AsyncPsycopg(_Postgresql):
+    """A PostgreSQL database behind an async engine of psycopg."""
+
+    def __init__(self, engine: Engine, tables: Tables) -> None:
+        import psycopg  # noqa: PLC0415
+
+        super().__init__(engine, tables, psycopg.Error)
+
+    async def create(self, connection: "psycopg.AsyncConnection[Row]") -> None:
+        """Create what is missing of the tables and indexes, all or none."""
+        for left in reversed(range(_CREATE_TRIES)):
+            try:
+                async with connection.transaction():
+                    for sql in self.statements.create:
+                        await connection.execute(sql.encode())
+            except self.errors as error:
+                if not self._goes_on(error, left):
+                    raise
+            else:
+                return
+
+    async def query(
+        self, connection: "psycopg.AsyncConnection[Row]", statement: Statement, values: Values
+    ) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        begins = not connection.autocommit
+        if begins:
+            await connection.set_autocommit(True)
+        try:
+            cursor = await connection.execute(statement.sql.encode(), statement.bind(values), prepare=True)
+            return await cursor.fetchall()
+        finally:
+            if begins and not connection.closed:
+                await connection.set_autocommit(False)
+
+    async def write(self, connection: "psycopg.AsyncConnection[Row]", statement: Statement, values: Values) -> bool:
+        """Run one writing statement; whether it wrote exactly one row."""
+        try:
+            return len(await self.query(connection, statement, values)) == 1
+        except self.errors as error:
+            if _sqlstate(error) == _UNIQUE_VIOLATION:
+                return False
+            raise
+
+    async def save(self, connection: "psycopg.AsyncConnection[Row]", change: Change) -> bool:
+        """Write a whole change, or nothing and return False."""
+        try:
+            return len(await self.query(connection, *self.statements.save(change))) == 1
+        except self.errors as error:
+            if self._is_conflict(error):
+                return False
+            raise
+
+
+class _AsyncpgConnection(Protocol):
+    """What we use of asyncpg's."""
+
+    def transaction(self) -> AbstractAsyncContextManager[object]: ...
+    async def execute(self, query: str, /) -> str: ...
+    async def fetch(self, query: str, /, *args: object) -> Sequence[Row]: ...
+
+
+class Asyncpg(_Postgresql):
+    """A PostgreSQL database behind an async engine of asyncpg, which prepares every statement and begins nothing."""
+
+    def __init__(self, engine: Engine, tables: Tables) -> None:
+        asyncpg = import_module("asyncpg")  # it has no types
+        # It lets the system's own errors through: a refused connection, a time-out.
+        super().__init__(engine, tables, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+    async def create(self, connection: _AsyncpgConnection) -> None:
+        """Create what is missing of the tables and indexes, all or none."""
+        for left in reversed(range(_CREATE_TRIES)):
+            try:
+                async with connection.transaction():
+                    for sql in self.statements.create:
+                        await connection.execute(sql)
+            except self.errors as error:
+                if not self._goes_on(error, left):
+                    raise
+            else:
+                return
+
+    async def query(self, connection: _AsyncpgConnection, statement: Statement, values: Values) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        return await connection.fetch(statement.sql, *statement.bind(values))
+
+    async def write(self, connection: _AsyncpgConnection, statement: Statement, values: Values) -> bool:
+        """Run one writing statement; whether it wrote exactly one row."""
+        try:
+            return len(await self.query(connection, statement, values)) == 1
+        except self.errors as error:
+            if _sqlstate(error) == _UNIQUE_VIOLATION:
+                return False
+            raise
+
+    async def save(self, connection: _AsyncpgConnection, change: Change) -> bool:
+        """Write a whole change, or nothing and return False."""
+        try:
+            return len(await self.query(connection, *self.statements.save(change))) == 1
+        except self.errors as error:
+            if self._is_conflict(error):
+                return False
+            raise
+
+
+# ---- errors, of three drivers and of SQLAlchemy's around them ----
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the driver's own error."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    inner = error.__cause__
+    return error if inner is None or not hasattr(inner, "sqlstate") else inner
+
+
+def _sqlstate(error: Exception) -> str | None:
+    state = getattr(_cause(error), "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def _diagnosis(error: BaseException) -> object:
+    return getattr(error, "diag", error)
+
+
+def _constraint(error: Exception) -> str | None:
+    return cast("str | None", getattr(_diagnosis(_cause(error)), "constraint_name", None))
+
+
+def _message(error: BaseException) -> str:
+    diagnosis = _diagnosis(error)
+    return str(getattr(diagnosis, "message_primary", None) or getattr(diagnosis, "message", ""))
+
+
+def _is_closed(connection: DriverConnection) -> bool:
+    """Whether a driver's connection is closed. None: the pool already took it away."""
+    if connection is None:
+        return False
+    closed = getattr(connection, "closed", None)
+    return bool(connection.is_closed() if closed is None else closed)
