@@ -141,10 +141,12 @@ def sqlalchemy_url(dsn: str, driver: str) -> URL:
 class Schema:
     """A schema of one's own on a server, which is what a test uses instead of a database of its own: it costs a millisecond."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, name: str | None = None) -> None:
+        """Make a new one, or take the one of that name."""
         self.dsn = dsn
-        self.name = f"test_{secrets.token_hex(6)}"
-        self.run(f"CREATE SCHEMA {self.name}")
+        self.name = name or f"test_{secrets.token_hex(6)}"
+        if name is None:
+            self.run(f"CREATE SCHEMA {self.name}")
 
     def run(self, sql: str) -> list[Any]:
         with psycopg.connect(self.dsn, autocommit=True, options=f"-csearch_path={self.name}") as connection:

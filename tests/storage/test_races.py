@@ -21,21 +21,30 @@ ROOT = Path(__file__).parent.parent.parent
 ROUNDS = 200
 
 
-def in_a_process(task: str, path: Path) -> None:
-    command = [sys.executable, "-m", "tests.storage.workers", task, str(path)]
+def in_a_process(task: str, where: object) -> None:
+    command = [sys.executable, "-m", "tests.storage.workers", task, str(where)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_of_two_processes_on_one_version_exactly_one_wins(tmp_path: Path) -> None:
-    in_a_process("race", tmp_path / "payments.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> object:
+    """A database that processes can be told of."""
+    if request.param == "sqlite":
+        return tmp_path / "payments.db"
+    schema = request.getfixturevalue("schema")
+    return f"{schema.dsn}#{schema.name}"
 
 
-def test_a_killed_writer_leaves_every_acknowledged_save_and_nothing_half_written(tmp_path: Path) -> None:
-    in_a_process("crash", tmp_path / "payments.db")
+def test_of_two_processes_on_one_version_exactly_one_wins(where: object) -> None:
+    in_a_process("race", where)
 
 
-@pytest.mark.parametrize("store", ["memory", "sqlite"], indirect=True)
+def test_a_killed_writer_leaves_every_acknowledged_save_and_nothing_half_written(where: object) -> None:
+    in_a_process("crash", where)
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite", "psycopg"], indirect=True)
 def test_of_two_threads_on_one_version_exactly_one_wins(store: Store) -> None:
     store.add_booking(booking())
     barrier = threading.Barrier(2, timeout=30)
@@ -55,7 +64,7 @@ def test_of_two_threads_on_one_version_exactly_one_wins(store: Store) -> None:
     assert load(store).ledger.version == len(store.history("bk_1")) == ROUNDS
 
 
-@pytest.mark.parametrize("store", ["memory", "sqlite"], indirect=True)
+@pytest.mark.parametrize("store", ["memory", "sqlite", "psycopg"], indirect=True)
 def test_of_many_threads_opening_a_payment_exactly_one_does(store: Store) -> None:
     clicks = 8
     barrier = threading.Barrier(clicks, timeout=30)

@@ -1,4 +1,4 @@
-"""Writers in processes of their own: `python -m tests.storage.workers race|crash FILE`.
+"""Writers in processes of their own: `python -m tests.storage.workers race|crash FILE`, or `DSN#SCHEMA` for a file.
 
 They fork from a process that has no threads, which pytest's own may have.
 """
@@ -11,13 +11,15 @@ import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.postgres import Schema
 from tests.storage.builders import NOW, booking, change, closed, line, payment
-from tests.storage.stores import SqliteStore, load
+from tests.storage.stores import PsycopgStore, SqliteStore, load
 
 from airport_payments.core.codec import load as load_ledger
 from airport_payments.core.decide.draft import index_row
@@ -27,30 +29,37 @@ CRASHES = 20
 BOOKINGS = 7
 CONTEXT = multiprocessing.get_context("fork")
 
+
+def opened(where: str) -> Any:
+    """The database in a file, or on a server."""
+    dsn, _, schema = where.partition("#")
+    return PsycopgStore(Schema(dsn, schema)) if schema else SqliteStore(Path(where), connect_args={"timeout": 30})
+
+
 # ---- two processes, one version ----
 
 
-def race(path: Path) -> None:
+def race(where: str) -> None:
     """Let two processes save on the same version, again and again."""
-    with closing(SqliteStore(path, connect_args={"timeout": 30})) as store:
+    with closing(opened(where)) as store:
         store.create_tables()
         store.add_booking(booking())
     barrier = CONTEXT.Barrier(2)
     won: Any = CONTEXT.Array("i", RACES)
-    writers = [CONTEXT.Process(target=_racer, args=(path, name, barrier, won)) for name in "ab"]
+    writers = [CONTEXT.Process(target=_racer, args=(where, name, barrier, won)) for name in "ab"]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join(60)
         assert writer.exitcode == 0
     assert list(won) == [1] * RACES, list(won)
-    with closing(SqliteStore(path)) as store:
+    with closing(opened(where)) as store:
         assert load(store).ledger.version == RACES
         assert len(store.history("bk_1")) == RACES
 
 
-def _racer(path: Path, name: str, barrier: Any, won: Any) -> None:
-    with closing(SqliteStore(path, connect_args={"timeout": 30})) as store:
+def _racer(where: str, name: str, barrier: Any, won: Any) -> None:
+    with closing(opened(where)) as store:
         for turn in range(RACES):
             read = load(store)
             barrier.wait(30)
@@ -63,9 +72,9 @@ def _racer(path: Path, name: str, barrier: Any, won: Any) -> None:
 # ---- a process that is killed ----
 
 
-def crash(path: Path) -> None:
+def crash(where: str) -> None:
     """Kill a writer at random moments; after each time, all that it acknowledged is there, and whole."""
-    with closing(SqliteStore(path)) as store:
+    with closing(opened(where)) as store:
         store.create_tables()
         for number in range(BOOKINGS):
             store.add_booking(booking(f"bk_{number}"))
@@ -75,7 +84,7 @@ def crash(path: Path) -> None:
         child = os.fork()
         if child == 0:
             os.close(reader)
-            _write_until_killed(path, writer)
+            _write_until_killed(where, writer)
         os.close(writer)
         started = os.read(reader, 1)
         time.sleep(random.Random(turn).uniform(0.0, 0.06))
@@ -87,12 +96,12 @@ def crash(path: Path) -> None:
         for text in told.split(b"\n")[1:-1]:
             booking_id, version = json.loads(text)
             acknowledged[booking_id] = version
-        check(path, acknowledged)
+        check(where, acknowledged)
     assert sum(acknowledged.values()) > CRASHES, "the writer never got to work"
 
 
-def _write_until_killed(path: Path, pipe: int) -> None:
-    store = SqliteStore(path)
+def _write_until_killed(where: str, pipe: int) -> None:
+    store = opened(where)
     os.write(pipe, b"\n")
     for turn in range(10**9):
         name = f"bk_{turn % BOOKINGS}"
@@ -107,25 +116,41 @@ def _write_until_killed(path: Path, pipe: int) -> None:
             os.write(pipe, json.dumps([name, read.ledger.version + 1]).encode() + b"\n")
 
 
-def check(path: Path, acknowledged: dict[str, int]) -> None:
+def check(where: str, acknowledged: dict[str, int]) -> None:
     """The database is sound, holds what was acknowledged, and each ledger agrees with its index and history."""
-    with closing(sqlite3.connect(path)) as connection:
-        ask = connection.execute
-        assert ask("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert ask("PRAGMA foreign_key_check").fetchall() == []
-        ledgers = {row[0]: row[1:] for row in ask("SELECT booking_id, version, document FROM airport_ledgers")}
-        for booking_id, version in acknowledged.items():
-            assert ledgers[booking_id][0] >= version, (booking_id, version)
-        for booking_id, (version, document) in ledgers.items():
-            lines = ask(
-                "SELECT decision FROM airport_history WHERE booking_id = ? ORDER BY version, line", (booking_id,)
-            ).fetchall()
-            assert [int(text) for (text,) in lines] == list(range(version))
-            rows = "SELECT intent_id, state FROM airport_payments WHERE booking_id = ? AND attempt_id = ?"
-            for made in load_ledger(document, version).payments:
-                wanted = index_row(replace(made))
-                assert ask(rows, (booking_id, made.attempt_id)).fetchall() == [(wanted.intent_id, wanted.state.value)]
+    dsn, _, schema = where.partition("#")
+    if schema:
+        server = Schema(dsn, schema)
+        while server.connections("pid"):  # what the dead one asked for last is still being done
+            time.sleep(0.002)
+        consistent(server.run, acknowledged)
+        return
+    with closing(sqlite3.connect(where)) as connection:
+
+        def ask(sql: str) -> list[Any]:
+            return connection.execute(sql).fetchall()
+
+        assert ask("PRAGMA integrity_check") == [("ok",)]
+        assert ask("PRAGMA foreign_key_check") == []
+        consistent(ask, acknowledged)
+
+
+def consistent(ask: Callable[[str], list[Any]], acknowledged: dict[str, int]) -> None:
+    ledgers = {row[0]: row[1:] for row in ask("SELECT booking_id, version, document FROM airport_ledgers")}
+    for booking_id, version in acknowledged.items():
+        assert ledgers[booking_id][0] >= version, (booking_id, version)
+    stories: dict[str, list[int]] = {booking_id: [] for booking_id in ledgers}
+    for booking_id, decision in ask(
+        "SELECT booking_id, decision FROM airport_history ORDER BY booking_id, version, line"
+    ):
+        stories[booking_id].append(int(decision))
+    rows = {row[:2]: row[2:] for row in ask("SELECT booking_id, attempt_id, intent_id, state FROM airport_payments")}
+    for booking_id, (version, document) in ledgers.items():
+        assert stories[booking_id] == list(range(version))
+        for made in load_ledger(document, version).payments:
+            wanted = index_row(replace(made))
+            assert rows[booking_id, made.attempt_id] == (wanted.intent_id, wanted.state.value)
 
 
 if __name__ == "__main__":
-    {"race": race, "crash": crash}[sys.argv[1]](Path(sys.argv[2]))
+    {"race": race, "crash": crash}[sys.argv[1]](sys.argv[2])
