@@ -25,8 +25,9 @@ from tests.storage.test_cancellation import cancelled
 from tests.storage.test_failures import every_call
 
 from airport_payments.core.errors import ConfigurationError, StorageUnavailable
-from airport_payments.core.model import BookingStatus, Snapshot
+from airport_payments.core.model import BookingStatus, Change, Snapshot
 from airport_payments.storage.sqlalchemy import AsyncSqlAlchemyBookingRepository, SqlAlchemyBookingRepository
+from airport_payments.storage.sqlalchemy.rows import change_values
 
 SECRET = "zz-owner-of-the-booking"
 WAIT_S = 20.0
@@ -84,6 +85,13 @@ def in_background(work: Callable[[], Any]) -> Callable[[], Any]:
             threads.shutdown()
 
     return result
+
+
+def saving(store: Any, made: Change) -> tuple[Any, Any]:
+    values = change_values(store._statements, made)
+    assert values is not None
+    statement, all_values = store._statements.save(made, values)
+    return statement, all_values
 
 
 # ---- engines ----
@@ -177,10 +185,10 @@ def test_no_statement_reads_a_whole_table(own: Any, schema: Schema, name: str) -
     later = change(Snapshot(booking(), change(read).ledger))
     statements = store._statements
     if name in {"first", "next", "settle"}:
-        statement, values = statements.save(made.get(name, later))
+        statement, values = saving(store, made.get(name, later))
     else:
         statement = getattr(statements, name)
-        values = {"booking_id": "bk", "intent_id": "pi", "after": "", "before_us": 1, "limit": 1}
+        values = {"booking_id": "bk", "read_id": "bk", "intent_id": "pi", "after": "", "before_us": 1, "limit": 1}
 
     def ask(connection: psycopg.Connection[Any]) -> str:
         connection.execute("SET enable_seqscan = off")  # so that it reads a whole table only where it must
@@ -263,7 +271,7 @@ def test_the_teams_rows_that_refer_to_a_booking_do_not_wait_for_a_save(own: Any,
     store.create_tables()
     store.add_booking(booking())
     schema.run("CREATE TABLE seats (booking_id text REFERENCES airport_bookings (id))")
-    statement, values = store._statements.save(paying(load(store)))
+    statement, values = saving(store, paying(load(store)))
     with team(schema) as ours, team(schema) as theirs:
         ours.execute(statement.sql.encode(), statement.bind(values))  # and no commit yet
         theirs.execute("SET lock_timeout = '1s'")

@@ -16,17 +16,18 @@ TABLE: list[tuple[str, str]] = [
     # names
     (r"\bSqlAlchemyBookingRepository\b", "AsyncSqlAlchemyBookingRepository"),
     (r"A `BookingRepository`", "An `AsyncBookingRepository`"),
-    (r"^from sqlalchemy\.engine import Engine$", "from sqlalchemy.ext.asyncio import AsyncEngine\n"
-     "from sqlalchemy.util import greenlet_spawn\nimport asyncio"),
+    (r"^from sqlalchemy\.engine import (Connection, )?Engine$", "from sqlalchemy.ext.asyncio import AsyncConnection, "
+     "AsyncEngine\nfrom sqlalchemy.util import greenlet_spawn\nimport asyncio"),
+    (r"\bConnection\b", "AsyncConnection"),
     (r"engine: Engine", "engine: AsyncEngine"),
     (r"sqlalchemy\.database\b", "sqlalchemy.database_async"),
     (r"\bDatabase\b", "AsyncDatabase"),
     (r"\bDriver\b", "AsyncDriver"),
     (r"\bdriver_of\b", "async_driver_of"),
     (r"async_driver_of\(engine,", "async_driver_of(engine.sync_engine,"),
-    (r"self\._engine = engine$", "self._engine = engine.sync_engine"),
     (r"import Callable, Sequence$", "import Awaitable, Callable, Sequence"),
     (r"Callable\[\.\.\., T\]", "Callable[..., Awaitable[T]]"),
+    (r"Callable\[\[AsyncConnection, Change\], None\]", "Callable[[AsyncConnection, Change], Awaitable[None]]"),
     # words
     (r", sync\. Its twin is `(\w+)_async`", r", async. Its twin is `\1`"),
     (r"from many threads and processes", "from many tasks and processes"),
@@ -34,9 +35,12 @@ TABLE: list[tuple[str, str]] = [
     # what becomes a coroutine, and what awaits it
     (r"^    def (?!__init__)", "    async def "),
     (r"\bself\._database\.(create|query|write|save)\(", r"await self._database.\1("),
-    (r"\bself\.run\(", "await self.run("),
+    (r"\bself\.(run|_save_with_hook|_write_all|_on_save)\(", r"await self.\1("),
+    (r"\bconnection\.(exec_driver_sql|commit|begin)\(", r"await connection.\1("),
+    (r"= connection\.connection$", "= await connection.get_raw_connection()"),
+    (r"with driver\.turn, self\._engine\.connect\(\)", "async with self._engine.connect()"),  # tasks never share one
     (r"return work\(", "return await work("),
-    (r"self\._engine\.raw_connection\(\)", "await greenlet_spawn(self._engine.raw_connection)"),
+    (r"self\._engine\.raw_connection\(\)", "await self._engine.raw_connection()"),
     (r"driver\.discard\(lease, error\)", "await greenlet_spawn(driver.discard, lease, error)"),
     # Also when the task is cancelled once more meanwhile.
     (r"lease\.close\(\)", "await asyncio.shield(greenlet_spawn(lease.close))"),

@@ -1,42 +1,54 @@
 """Lends the engine's connections to the dialect's driver, sync. Its twin is `database_async`; a test compares their text."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from airport_payments.core.errors import StorageUnavailable
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.dialects import Driver, Row, driver_of
+from airport_payments.storage.sqlalchemy.dialects import Driver, Plan, Row, driver_of
+from airport_payments.storage.sqlalchemy.rows import change_values
 from airport_payments.storage.sqlalchemy.statements import Statement, Values
 from airport_payments.storage.sqlalchemy.tables import Tables
 
 T = TypeVar("T")
 
+OnSave: TypeAlias = Callable[[Connection, Change], None]
+
 
 class Database:
     """A database behind an engine. Every method may raise `StorageUnavailable`."""
 
-    def __init__(self, engine: Engine, tables: Tables) -> None:
+    def __init__(self, engine: Engine, tables: Tables, on_save: OnSave | None) -> None:
         self._engine = engine
         self._driver: Driver = driver_of(engine, tables)
+        self._on_save = on_save
+        if on_save is not None:
+            self._driver.check_hook()
         self.statements = self._driver.statements
 
     def create(self) -> None:
         """Create what is missing of the tables and indexes."""
         self.run(self._driver.create)
 
-    def query(self, statement: Statement, values: Values) -> Sequence[Row]:
-        """Run one query and return all its rows."""
-        return self.run(self._driver.query, statement, values)
+    def query(self, statement: Statement, values: Values | None) -> Sequence[Row]:
+        """Run one query and return all its rows. None: values that no row has."""
+        return [] if values is None else self.run(self._driver.query, statement, values)
 
-    def write(self, statement: Statement, values: Values) -> bool:
+    def write(self, statement: Statement, values: Values | None) -> bool:
         """Run one writing statement; whether it wrote exactly one row. A row that is already there is a False too."""
-        return self.run(self._driver.write, statement, values)
+        return False if values is None else self.run(self._driver.write, statement, values)
 
     def save(self, change: Change) -> bool:
-        """Write a whole change in one transaction, or nothing and return False."""
-        return self.run(self._driver.save, change)
+        """Write a whole change in one transaction, or nothing and return False. What `on_save` raises comes through."""
+        values = change_values(self.statements, change)
+        if values is None:
+            return False
+        if self._on_save is None and not self._driver.always:
+            return self.run(self._driver.save, change, values)
+        return self._save_with_hook(change, values)
 
     def run(self, work: Callable[..., T], *args: object) -> T:
         """Return what `work(the driver's connection, *args)` returns."""
@@ -53,3 +65,40 @@ class Database:
                     lease.close()
         except driver.errors as error:
             raise StorageUnavailable(driver.reason(error)) from None
+
+    def _save_with_hook(self, change: Change, values: Values) -> bool:
+        """Save in a transaction of SQLAlchemy's, which ends when the connection is given back."""
+        driver = self._driver
+        theirs: list[Exception] = []
+        try:
+            with driver.turn, self._engine.connect() as connection:
+                if not self._write_all(connection, driver.plan(change, values)):
+                    return False
+                if self._on_save is not None:
+                    try:
+                        self._on_save(connection, change)
+                    except Exception as error:
+                        theirs.append(error)
+                        raise
+                connection.commit()
+                return True
+        except Exception as error:
+            if driver.is_broken_off(error) or (not theirs and driver.is_conflict(error)):
+                return False
+            lost = isinstance(error, DBAPIError) and error.connection_invalidated
+            if lost or (isinstance(error, driver.errors) and not theirs):
+                raise StorageUnavailable(driver.reason(error)) from None
+            raise
+
+    def _write_all(self, connection: Connection, plan: Plan) -> bool:
+        connection.begin()  # if the engine's owner listens for it, they begin now
+        lease = connection.connection
+        for sql in self._driver.opening(lease.driver_connection):
+            connection.exec_driver_sql(sql)
+        try:
+            sql, rows = next(plan)
+            while True:
+                result = connection.exec_driver_sql(sql, rows[0] if len(rows) == 1 else list(rows))
+                sql, rows = plan.send(self._driver.count(result))
+        except StopIteration as end:
+            return bool(end.value)

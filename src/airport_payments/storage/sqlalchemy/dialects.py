@@ -1,18 +1,22 @@
 """What a dialect gives the repositories, and which one an engine has. The dialects are `sqlite` and `postgresql`."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import CursorResult, Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.statements import Statement, Statements, Values
+from airport_payments.storage.sqlalchemy.statements import Parameters, Statement, Statements, Values
 from airport_payments.storage.sqlalchemy.tables import Tables
 
 Row: TypeAlias = Sequence[Any]
+# One statement with a row of parameters or several; the answer is how many rows it wrote.
+Step: TypeAlias = tuple[str, Sequence[Parameters]]
+# Steps of one transaction. What it returns says whether to commit: False means that nothing is to be written.
+Plan: TypeAlias = Generator[Step, int, bool]
 DriverConnection: TypeAlias = Any  # of four drivers, which have no type in common
 
 
@@ -38,6 +42,37 @@ class _Dialect(Protocol):
         """Take the connection out of the pool if the error says that it is of no use any more."""
         ...
 
+    # ---- for a save in a transaction of SQLAlchemy's, which others take part in ----
+
+    @property
+    def always(self) -> bool:
+        """Whether every save is one, because the engine asks for an isolation level."""
+        ...
+
+    def check_hook(self) -> None:
+        """Raise `ConfigurationError` if the engine commits everything by itself."""
+        ...
+
+    def opening(self, connection: DriverConnection) -> Sequence[str]:
+        """Return what is to be said before the first step."""
+        ...
+
+    def plan(self, change: Change, values: Values) -> Plan:
+        """Return the steps that write a change."""
+        ...
+
+    def count(self, result: CursorResult[Any]) -> int:
+        """Return how many rows a step wrote."""
+        ...
+
+    def is_conflict(self, error: Exception) -> bool:
+        """Whether a step failed because something moved on."""
+        ...
+
+    def is_broken_off(self, error: Exception) -> bool:
+        """Whether the database broke the transaction off in favour of another one, whoever's statement it told."""
+        ...
+
     def reason(self, error: Exception) -> str:
         """Return what the team's log says of an error: without SQL, and without values."""
         ...
@@ -58,7 +93,7 @@ class Driver(_Dialect, Protocol):
         """Run one writing statement; whether it wrote exactly one row. A row that is already there is a False too."""
         ...
 
-    def save(self, connection: DriverConnection, change: Change) -> bool:
+    def save(self, connection: DriverConnection, change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
         ...
 
@@ -78,7 +113,7 @@ class AsyncDriver(_Dialect, Protocol):
         """Run one writing statement; whether it wrote exactly one row. A row that is already there is a False too."""
         ...
 
-    def save(self, connection: DriverConnection, change: Change) -> Awaitable[bool]:
+    def save(self, connection: DriverConnection, change: Change, values: Values) -> Awaitable[bool]:
         """Write a whole change, or nothing and return False."""
         ...
 

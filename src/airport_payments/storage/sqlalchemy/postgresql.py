@@ -9,12 +9,13 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, null
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import CursorResult, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection
 
+from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.dialects import DriverConnection, Row
+from airport_payments.storage.sqlalchemy.dialects import DriverConnection, Plan, Row
 from airport_payments.storage.sqlalchemy.postgresql_statements import PostgresqlStatements
 from airport_payments.storage.sqlalchemy.statements import Statement, Values
 from airport_payments.storage.sqlalchemy.tables import Tables
@@ -49,6 +50,9 @@ class _Postgresql:
         )
         self._engine = engine
         self._taken = tables.taken
+        # Given to create_engine, or to execution_options.
+        on_connect = getattr(engine.dialect, "_on_connect_isolation_level", None)
+        self._isolation = engine.get_execution_options().get("isolation_level") or on_connect
 
     def discard(self, lease: PoolProxiedConnection, error: Exception) -> None:
         """Take a broken connection out of the pool, and all that are as old, for the server was restarted most likely.
@@ -68,9 +72,42 @@ class _Postgresql:
         words = f"the database refused: {name} ({state})"
         return words if state.startswith(_TELLS_VALUES) else f"{words}: {_message(cause)}"
 
-    def _is_conflict(self, error: Exception) -> bool:
-        state = _sqlstate(error)
-        return state in _CONFLICTS or (state == _UNIQUE_VIOLATION and _constraint(error) in self._taken)
+    def is_conflict(self, error: Exception) -> bool:
+        """Whether a save failed because something moved on. What an index of the team's refuses never goes through."""
+        taken = _sqlstate(error) == _UNIQUE_VIOLATION and _constraint(error) in self._taken
+        return taken or self.is_broken_off(error)
+
+    # ---- for a save in a transaction of SQLAlchemy's ----
+
+    @property
+    def always(self) -> bool:
+        """Whether the engine asks for an isolation level: a statement that commits by itself has the server's default."""
+        return self._isolation not in {None, "AUTOCOMMIT"}
+
+    def check_hook(self) -> None:
+        """Raise `ConfigurationError` if the engine commits everything by itself."""
+        if self._isolation == "AUTOCOMMIT":
+            raise ConfigurationError(
+                "on_save needs a transaction, and this engine commits each statement: give an engine without"
+                ' isolation_level="AUTOCOMMIT"'
+            )
+
+    def opening(self, connection: DriverConnection) -> Sequence[str]:  # noqa: ARG002
+        """Return nothing: SQLAlchemy's drivers begin by themselves."""
+        return ()
+
+    def plan(self, change: Change, values: Values) -> Plan:
+        """Return the one step that writes a change."""
+        statement, all_values = self.statements.save(change, values)
+        return (yield statement.sql, [statement.bind(all_values)]) == 1
+
+    def count(self, result: CursorResult[Any]) -> int:
+        """Return the count of what RETURNING gave."""
+        return len(result.fetchall())
+
+    def is_broken_off(self, error: Exception) -> bool:
+        """Whether the database broke the transaction off in favour of another one."""
+        return _sqlstate(error) in _CONFLICTS
 
     def _goes_on(self, error: Exception, left: int) -> bool:
         return left > 0 and _sqlstate(error) in _BEING_CREATED
@@ -120,12 +157,12 @@ class Psycopg(_Postgresql):
                 return False
             raise
 
-    def save(self, connection: "psycopg.Connection[Row]", change: Change) -> bool:
+    def save(self, connection: "psycopg.Connection[Row]", change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
         try:
-            return len(self.query(connection, *self.statements.save(change))) == 1
+            return len(self.query(connection, *self.statements.save(change, values))) == 1
         except self.errors as error:
-            if self._is_conflict(error):
+            if self.is_conflict(error):
                 return False
             raise
 
@@ -174,12 +211,12 @@ class AsyncPsycopg(_Postgresql):
                 return False
             raise
 
-    async def save(self, connection: "psycopg.AsyncConnection[Row]", change: Change) -> bool:
+    async def save(self, connection: "psycopg.AsyncConnection[Row]", change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
         try:
-            return len(await self.query(connection, *self.statements.save(change))) == 1
+            return len(await self.query(connection, *self.statements.save(change, values))) == 1
         except self.errors as error:
-            if self._is_conflict(error):
+            if self.is_conflict(error):
                 return False
             raise
 
@@ -226,12 +263,12 @@ class Asyncpg(_Postgresql):
                 return False
             raise
 
-    async def save(self, connection: _AsyncpgConnection, change: Change) -> bool:
+    async def save(self, connection: _AsyncpgConnection, change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
         try:
-            return len(await self.query(connection, *self.statements.save(change))) == 1
+            return len(await self.query(connection, *self.statements.save(change, values))) == 1
         except self.errors as error:
-            if self._is_conflict(error):
+            if self.is_conflict(error):
                 return False
             raise
 

@@ -21,14 +21,14 @@ from sqlalchemy.types import TypeEngine
 
 from airport_payments.core.codec import to_us
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.rows import change_values, index_rows
+from airport_payments.storage.sqlalchemy.bookings import Bookings
+from airport_payments.storage.sqlalchemy.rows import index_rows
 from airport_payments.storage.sqlalchemy.statements import (
     Statement,
     Statements,
     Values,
     bind,
     compiled,
-    team_row_as_read,
 )
 from airport_payments.storage.sqlalchemy.tables import Tables
 
@@ -42,16 +42,18 @@ class PostgresqlStatements(Statements):
     def __init__(self, tables: Tables, dialect: Dialect) -> None:
         super().__init__(tables, dialect, returning=True)
         self._saves: Mapping[tuple[bool, bool], Statement] = {
-            (first, settle): compiled(_save(tables, first=first, settle=settle), dialect)
+            (first, settle): compiled(_save(tables, self.bookings, first=first, settle=settle), dialect)
             for first in (True, False)
             for settle in (True, False)
         }
 
-    def save(self, change: Change) -> tuple[Statement, Values]:
+    def save(self, change: Change, given: Values) -> tuple[Statement, Values]:
         """Return the statement that writes a change, and its values. It returns one row, or none if nothing was written."""
-        values = change_values(change)
-        values["index"] = _index_document(change) if change.index else "[]"
-        values["notes"] = _notes_document(change) if change.history else "[]"
+        values = {
+            **given,
+            "index": _index_document(change) if change.index else "[]",
+            "notes": _notes_document(change) if change.history else "[]",
+        }
         return self._saves[not change.read.ledger.version, change.booking_status is not None], values
 
 
@@ -63,8 +65,8 @@ def _number(name: str) -> ColumnElement[int]:
     return bindparam(name, type_=BigInteger)
 
 
-def _save(tables: Tables, *, first: bool, settle: bool) -> ClauseElement:
-    team = select(_text("booking_id").label("booking_id")).select_from(tables.bookings).where(team_row_as_read(tables))
+def _save(tables: Tables, bookings: Bookings, *, first: bool, settle: bool) -> ClauseElement:
+    team = select(_text("booking_id").label("booking_id")).select_from(bookings.table).where(bookings.as_read())
     if settle:
         # Locked first, so that no ledger is written for a row that the team is just changing. Not the stronger lock, which
         # would hold up whoever adds rows that refer to this one.
@@ -72,7 +74,7 @@ def _save(tables: Tables, *, first: bool, settle: bool) -> ClauseElement:
     written = (_first_ledger if first else _next_ledger)(tables, team.cte("team"))
     parts = [_index(tables, written), _history(tables, written)]
     if settle:
-        parts.append(_settle(tables, written))
+        parts.append(_settle(bookings, written))
     return select(written.c.booking_id).add_cte(*parts)
 
 
@@ -100,13 +102,12 @@ def _next_ledger(tables: Tables, team: CTE) -> CTE:
     )
 
 
-def _settle(tables: Tables, written: CTE) -> CTE:
-    bookings = tables.bookings
+def _settle(bookings: Bookings, written: CTE) -> CTE:
     return (
-        update(bookings)
-        .where(bookings.c.id == bind("read_id"), written.c.booking_id == _text("booking_id"))
-        .values(status=bind("new_status"))
-        .returning(bookings.c.id)
+        update(bookings.table)
+        .where(bookings.is_id("read_id"), written.c.booking_id == _text("booking_id"))
+        .values(bookings.settled)
+        .returning(bookings.key)
         .cte("settled")
     )
 

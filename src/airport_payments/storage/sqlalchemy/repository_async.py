@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from airport_payments.core.model import Booking, BookingStatus, Change, HistoryLine, Snapshot
 from airport_payments.core.money import Money
 from airport_payments.storage.sqlalchemy import rows
-from airport_payments.storage.sqlalchemy.database_async import AsyncDatabase
-from airport_payments.storage.sqlalchemy.tables import TABLES
+from airport_payments.storage.sqlalchemy.booking_table import BookingTable
+from airport_payments.storage.sqlalchemy.database_async import AsyncDatabase, OnSave
+from airport_payments.storage.sqlalchemy.tables import build
 
 
 class AsyncSqlAlchemyBookingRepository:
@@ -20,27 +21,46 @@ class AsyncSqlAlchemyBookingRepository:
     left to the pool, so an engine that nobody else uses may be made with `pool_reset_on_return=None`, which spares it a
     rollback for each call: async, a quarter of the time.
 
-    On PostgreSQL nothing is set up. Each call is one statement that commits by itself, so that a save takes one round trip
-    and reads at the server's default isolation level.
+    On PostgreSQL nothing is set up. Each call is one statement that commits by itself, so that a save takes one round trip.
+    With `on_save`, or where the engine has an `isolation_level`, a save is a transaction of three, and what `on_save` adds.
 
     Args:
         engine: of a SQLite file, or of memory with `poolclass=StaticPool`; or of PostgreSQL, by psycopg or asyncpg.
+        bookings: your own table. Without it, `create_tables` makes one.
+        prefix: what the names of the library's tables begin with.
+        schema: where they are, if not where the database looks first. It has to be there.
+        on_save: called with SQLAlchemy's connection and the change, in the transaction of each save, after it was written
+            and before it is committed: for what must happen in your database exactly once. A conflict rolls it back, and it
+            is called again with the next try. Do not commit. What it raises rolls the save back and goes to the caller.
 
     Raises:
-        ConfigurationError: the engine is of another database or driver, or has a database for each thread.
+        ConfigurationError: the engine is of another database or driver, has a database for each thread, or commits each
+            statement although there is an `on_save`; or `bookings` or `prefix` does not fit.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._database = AsyncDatabase(engine, TABLES)
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        bookings: BookingTable | None = None,
+        prefix: str = "airport_",
+        schema: str | None = None,
+        on_save: OnSave | None = None,
+    ) -> None:
+        self._tables = build(bookings, prefix=prefix, schema=schema)
+        self._database = AsyncDatabase(engine, self._tables, on_save)
         self._statements = self._database.statements
 
     async def create_tables(self) -> None:
-        """Create what is missing of the tables and indexes."""
+        """Create what is missing of our tables and indexes. A bookings table of yours is left alone."""
         await self._database.create()
 
     async def get(self, booking_id: str) -> Snapshot | None:
         """Return the booking and its ledger, None if there is no such booking."""
-        return rows.read_snapshot(await self._database.query(self._statements.get, {"booking_id": booking_id}))
+        statements = self._statements
+        return rows.read_snapshot(
+            statements, await self._database.query(statements.get, rows.get_values(statements, booking_id))
+        )
 
     async def find(self, payment_intent_id: str) -> str | None:
         """Return the id of the booking that has this PaymentIntent, None if none has."""
@@ -64,16 +84,25 @@ class AsyncSqlAlchemyBookingRepository:
 
     async def add_booking(self, booking: Booking) -> bool:
         """Add a booking, as the team's own code would. False: the id is taken."""
-        return await self._database.write(self._statements.add_booking, rows.booking_values(booking))
+        return await self._database.write(
+            self._statements.add_booking, self._statements.bookings.booking_values(booking)
+        )
 
     async def booking(self, booking_id: str) -> Booking | None:
         """Return the booking as the team has it."""
-        return rows.read_booking(await self._database.query(self._statements.get, {"booking_id": booking_id}))
+        statements = self._statements
+        return rows.read_booking(
+            statements, await self._database.query(statements.get, rows.get_values(statements, booking_id))
+        )
 
     async def set_booking_status(self, booking_id: str, status: BookingStatus) -> bool:
         """Change a booking's status, as the team's own code would. False: there is no such booking."""
-        return await self._database.write(self._statements.set_status, rows.status_values(booking_id, status))
+        return await self._database.write(
+            self._statements.set_status, rows.status_values(self._statements, booking_id, status)
+        )
 
     async def set_booking_price(self, booking_id: str, price: Money) -> bool:
         """Change a booking's price, as the team's own code would. False: there is no such booking."""
-        return await self._database.write(self._statements.set_price, rows.price_values(booking_id, price))
+        return await self._database.write(
+            self._statements.set_price, rows.price_values(self._statements, booking_id, price)
+        )

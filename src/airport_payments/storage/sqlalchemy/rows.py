@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from airport_payments.core.codec import dump, from_us, load, to_us
-from airport_payments.core.errors import InternalError, PaymentsError
 from airport_payments.core.model import (
     Booking,
     BookingStatus,
@@ -17,33 +16,19 @@ from airport_payments.core.model import (
     Snapshot,
 )
 from airport_payments.core.money import Money
-from airport_payments.storage.sqlalchemy.statements import Value, Values
-
-_STATUSES: Final = {status.value: status for status in BookingStatus}
-
+from airport_payments.storage.sqlalchemy.statements import Statements, Values
 
 # ---- from the database ----
 
 
-def read_booking(rows: Sequence[Sequence[Any]]) -> Booking | None:
+def read_booking(statements: Statements, rows: Sequence[Sequence[Any]]) -> Booking | None:
     """Return the booking of the rows of `get`."""
-    if not rows:
-        return None
-    booking_id, owner, amount_minor, currency, status, hold_until_us = rows[0][:6]
-    try:
-        price = Money(amount_minor, currency)
-    except PaymentsError as error:
-        # Money answers 400, because it mostly judges a caller's words. This is the team's row.
-        raise InternalError(f"the price in the booking's row cannot be read ({error})") from None
-    if status not in _STATUSES:
-        raise InternalError("the status in the booking's row is not pending, confirmed or cancelled")
-    hold_until = None if hold_until_us is None else from_us(hold_until_us)
-    return Booking(booking_id, owner, price, _STATUSES[status], hold_until)
+    return statements.bookings.read(rows[0]) if rows else None
 
 
-def read_snapshot(rows: Sequence[Sequence[Any]]) -> Snapshot | None:
+def read_snapshot(statements: Statements, rows: Sequence[Sequence[Any]]) -> Snapshot | None:
     """Return the booking and its ledger of the rows of `get`."""
-    booking = read_booking(rows)
+    booking = read_booking(statements, rows)
     if booking is None:
         return None
     version, document = rows[0][6:]
@@ -63,23 +48,28 @@ def due_values(before: datetime, after: str | None, limit: int) -> Values:
     return {"before_us": to_us(before), "after": after or "", "limit": max(limit, 0)}
 
 
-def change_values(change: Change) -> dict[str, Value]:
-    """Return what was read, which must still stand, and the new ledger."""
-    booking, ledger, due_at = change.read.booking, change.ledger, change.due_at
-    values: dict[str, Value] = {
-        "booking_id": booking.id,
-        "read_id": booking.id,
-        "read_owner": booking.owner,
-        "read_amount_minor": booking.price.amount_minor,
-        "read_currency": booking.price.currency,
-        "read_status": booking.status.value,
+def get_values(statements: Statements, booking_id: str) -> Values | None:
+    """Return the values of `get`; None if no booking can have this id."""
+    theirs = statements.bookings.id_values(booking_id, "read_id")
+    return None if theirs is None else {"booking_id": booking_id, **theirs}
+
+
+def change_values(statements: Statements, change: Change) -> dict[str, object] | None:
+    """Return what was read, which must still stand, and the new ledger; None if no booking can be as it was read."""
+    ledger, due_at = change.ledger, change.due_at
+    read = statements.bookings.read_values(change.read.booking)
+    if read is None:
+        return None
+    values: dict[str, object] = {
+        **read,
+        "booking_id": change.booking_id,
         "read_version": change.read.ledger.version,
         "new_version": ledger.version,
         "document": dump(ledger),
         "due_at_us": None if due_at is None else to_us(due_at),
     }
     if change.booking_status is not None:
-        values["new_status"] = change.booking_status.value
+        values |= statements.bookings.status_values(change.booking_status)
     return values
 
 
@@ -88,23 +78,13 @@ def index_rows(change: Change) -> list[IndexRow]:
     return sorted(change.index, key=lambda row: row.state is not IndexState.CLOSED)
 
 
-def booking_values(booking: Booking) -> Values:
-    """Return the values of a whole booking."""
-    hold_until = booking.hold_until
-    return {
-        "p_id": booking.id,
-        "p_owner": booking.owner,
-        **price_values(booking.id, booking.price),
-        "p_status": booking.status.value,
-        "p_hold_until_us": None if hold_until is None else to_us(hold_until),
-    }
+def status_values(statements: Statements, booking_id: str, status: BookingStatus) -> Values | None:
+    """Return a booking's id and status; None if no booking can have this id."""
+    key = statements.bookings.id_values(booking_id)
+    return None if key is None else {**key, **statements.bookings.status_values(status)}
 
 
-def status_values(booking_id: str, status: BookingStatus) -> Values:
-    """Return a booking's id and status."""
-    return {"p_id": booking_id, "p_status": status.value}
-
-
-def price_values(booking_id: str, price: Money) -> Values:
-    """Return a booking's id and price."""
-    return {"p_id": booking_id, "p_amount_minor": price.amount_minor, "p_currency": price.currency}
+def price_values(statements: Statements, booking_id: str, price: Money) -> Values | None:
+    """Return a booking's id and price; None if no booking can have this id."""
+    key = statements.bookings.id_values(booking_id)
+    return None if key is None else {**key, **statements.bookings.price_values(price)}

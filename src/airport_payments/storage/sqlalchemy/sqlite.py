@@ -11,13 +11,13 @@ then our first write takes the lock.
 
 import sqlite3
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from sqlalchemy import bindparam, event, insert, select, update
+from sqlalchemy import event, insert, select, update
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import AdaptedConnection, Engine
+from sqlalchemy.engine import AdaptedConnection, CursorResult, Engine
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, SingletonThreadPool, StaticPool
@@ -26,8 +26,9 @@ from sqlalchemy.sql.elements import ClauseElement
 from airport_payments.core.codec import to_us
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.dialects import Row
-from airport_payments.storage.sqlalchemy.rows import change_values, index_rows
+from airport_payments.storage.sqlalchemy.bookings import Bookings
+from airport_payments.storage.sqlalchemy.dialects import Plan, Row
+from airport_payments.storage.sqlalchemy.rows import index_rows
 from airport_payments.storage.sqlalchemy.statements import (
     Parameters,
     Statement,
@@ -36,7 +37,6 @@ from airport_payments.storage.sqlalchemy.statements import (
     bind,
     compiled,
     named,
-    team_row_as_read,
 )
 from airport_payments.storage.sqlalchemy.tables import Tables
 
@@ -44,11 +44,6 @@ if TYPE_CHECKING:
     from aiosqlite import Connection as AioConnection
 
 T = TypeVar("T")
-
-# One statement with a row of parameters or several; the answer is how many rows it wrote.
-Step: TypeAlias = tuple[str, Sequence[Parameters]]
-# Steps of one transaction. What it returns says whether to commit: False means that nothing is to be written.
-Plan: TypeAlias = Generator[Step, int, bool]
 
 # How long a writer waits for another, where the engine's owner gave no `timeout`: the driver's own default.
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -73,12 +68,12 @@ class SqliteStatements(Statements):
 
     def __init__(self, tables: Tables, dialect: Dialect) -> None:
         super().__init__(tables, dialect)
-        self.first_ledger = compiled(_first_ledger(tables), dialect)
-        self.next_ledger = compiled(_next_ledger(tables), dialect)
+        bookings = self.bookings
+        self.first_ledger = compiled(_first_ledger(tables, bookings), dialect)
+        self.next_ledger = compiled(_next_ledger(tables, bookings), dialect)
         self.index = compiled(_index(tables), dialect)
         self.note = compiled(insert(tables.history).values(named(*tables.history.c.keys())), dialect)
-        settle = update(tables.bookings).where(team_row_as_read(tables)).values(status=bindparam("new_status"))
-        self.settle = compiled(settle, dialect)
+        self.settle = compiled(update(bookings.table).where(bookings.as_read()).values(bookings.settled), dialect)
 
 
 class Sqlite:
@@ -126,15 +121,39 @@ class Sqlite:
         """Run one writing statement; whether it wrote exactly one row."""
         return write(connection, _one(statement, values))
 
-    def save(self, connection: sqlite3.Connection, change: Change) -> bool:
+    def save(self, connection: sqlite3.Connection, change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
-        return write(connection, self.plan(change))
+        return write(connection, self.plan(change, values))
 
-    def plan(self, change: Change) -> Plan:
+    # ---- for a save in a transaction of SQLAlchemy's ----
+
+    always = False
+
+    def check_hook(self) -> None:
+        """Do nothing: the transaction is begun by a statement of ours, whatever the engine does by itself."""
+
+    def opening(self, connection: "sqlite3.Connection | AioConnection") -> Sequence[str]:
+        """Begin, unless the driver or a listener of the engine's owner has begun."""
+        return () if connection.in_transaction else ("BEGIN IMMEDIATE",)
+
+    def count(self, result: CursorResult[Any]) -> int:
+        """Return the count of rows: RETURNING would cost a quarter of the transaction, and SQLite 3.35."""
+        return result.rowcount
+
+    def is_conflict(self, error: Exception) -> bool:
+        """Whether a row is already taken: a second payable payment, or another booking's PaymentIntent."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        return isinstance(cause, sqlite3.IntegrityError) and cause.sqlite_errorcode in _TAKEN
+
+    def is_broken_off(self, error: Exception) -> bool:  # noqa: ARG002
+        """Return False: who writes has the database to itself."""
+        return False
+
+    def plan(self, change: Change, values: Values) -> Plan:
         """Return the steps that write a change."""
         # Encoded before the plan starts: from its first step on, every other writer waits.
         statements = self.statements
-        return _save(statements, change_values(change), _index_rows(statements, change), _notes(statements, change))
+        return _save(statements, values, _index_rows(statements, change), _notes(statements, change))
 
 
 class Aiosqlite:
@@ -150,7 +169,10 @@ class Aiosqlite:
     def __init__(self, engine: Engine, tables: Tables) -> None:
         self._sync = Sqlite(engine, tables)
         self.statements, self.turn = self._sync.statements, self._sync.turn
-        self.discard, self.reason = self._sync.discard, self._sync.reason
+        self.discard, self.reason, self.plan = self._sync.discard, self._sync.reason, self._sync.plan
+        self.always, self.check_hook, self.opening = self._sync.always, self._sync.check_hook, self._sync.opening
+        self.count, self.is_conflict = self._sync.count, self._sync.is_conflict
+        self.is_broken_off = self._sync.is_broken_off
 
     async def create(self, connection: "AioConnection") -> None:
         """Create what is missing of the tables and indexes, all or none."""
@@ -164,9 +186,9 @@ class Aiosqlite:
         """Run one writing statement; whether it wrote exactly one row."""
         return await in_thread(connection, self._sync.write, statement, values)
 
-    async def save(self, connection: "AioConnection", change: Change) -> bool:
+    async def save(self, connection: "AioConnection", change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
-        return await in_thread(connection, write, self._sync.plan(change))
+        return await in_thread(connection, write, self._sync.plan(change, values))
 
 
 # ---- transactions ----
@@ -302,16 +324,16 @@ def _notes(statements: SqliteStatements, change: Change) -> list[Parameters]:
 # ---- the statements ----
 
 
-def _first_ledger(tables: Tables) -> ClauseElement:
+def _first_ledger(tables: Tables, bookings: Bookings) -> ClauseElement:
     """The first document, if the team's row is as read and nobody else wrote a first one."""
     written = (bind("new_version"), bind("document"), bind("due_at_us"))
-    team_row = select(bind("booking_id"), *written).select_from(tables.bookings).where(team_row_as_read(tables))
+    team_row = select(bind("booking_id"), *written).select_from(bookings.table).where(bookings.as_read())
     columns = ["booking_id", "version", "document", "due_at_us"]
     statement = sqlite.insert(tables.ledgers).from_select(columns, team_row)
     return statement.on_conflict_do_nothing(index_elements=["booking_id"])
 
 
-def _next_ledger(tables: Tables) -> ClauseElement:
+def _next_ledger(tables: Tables, bookings: Bookings) -> ClauseElement:
     """The next document, if the last one and the team's row are as read."""
     ledgers = tables.ledgers
     return (
@@ -319,7 +341,7 @@ def _next_ledger(tables: Tables) -> ClauseElement:
         .where(
             ledgers.c.booking_id == bind("booking_id"),
             ledgers.c.version == bind("read_version"),
-            select(tables.bookings.c.id).where(team_row_as_read(tables)).exists(),
+            select(bookings.key).where(bookings.as_read()).exists(),
         )
         .values(version=bind("new_version"), document=bind("document"), due_at_us=bind("due_at_us"))
     )

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import BigInteger, and_, bindparam, insert, literal_column, or_, select, union, update
+from sqlalchemy import BigInteger, bindparam, insert, literal_column, select, union, update
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import Column, CreateIndex, CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement
 
-from airport_payments.core.model import BookingStatus, IndexState
+from airport_payments.core.model import IndexState
+from airport_payments.storage.sqlalchemy.bookings import Bookings
 from airport_payments.storage.sqlalchemy.tables import Tables
 
-Value: TypeAlias = str | int | None
-Values: TypeAlias = Mapping[str, Value]
+Values: TypeAlias = Mapping[str, object]
 # In the driver's order, or by name where the driver takes names.
-Parameters: TypeAlias = tuple[Value, ...] | dict[str, Value]
+Parameters: TypeAlias = tuple[object, ...] | dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +64,22 @@ class Statements:
                 *(str(CreateIndex(i, if_not_exists=True).compile(dialect=dialect)) for i in _sorted(table.indexes)),
             )
         ]
-        bookings, payments, history = tables.bookings, tables.payments, tables.history
-        self.get = compiled(_get(tables), dialect)
+        self.bookings = bookings = Bookings(tables.bookings, dialect)
+        payments, history = tables.payments, tables.history
+        self.get = compiled(_get(tables, bookings), dialect)
         self.find = compiled(select(payments.c.booking_id).where(payments.c.intent_id == bind("intent_id")), dialect)
-        self.due = compiled(_due(tables), dialect)
+        self.due = compiled(_due(tables, bookings), dialect)
         self.history = compiled(
             select(*history.c["at_us", "fact", "decision", "event_id", "intent_id"])
             .where(history.c.booking_id == bind("booking_id"))
             .order_by(history.c.version, history.c.line),
             dialect,
         )
-        this = update(bookings).where(bookings.c.id == bind("p_id"))
-        said = [bookings.c.id] if returning else []
-        add = insert(bookings).values(named(*bookings.c.keys()))
-        self.add_booking = compiled(add.returning(*said), dialect)
-        self.set_status = compiled(this.values(named("status")).returning(*said), dialect)
-        self.set_price = compiled(this.values(named("amount_minor", "currency")).returning(*said), dialect)
+        table, this = bookings.table, update(bookings.table).where(bookings.is_id("p_id"))
+        said: list[Column[Any]] = [bookings.key] if returning else []
+        self.add_booking = compiled(insert(table).values(bookings.added).returning(*said), dialect)
+        self.set_status = compiled(this.values(bookings.settled).returning(*said), dialect)
+        self.set_price = compiled(this.values(bookings.priced).returning(*said), dialect)
 
 
 def _sorted(indexes: set[Any]) -> list[Any]:
@@ -96,33 +96,20 @@ def named(*columns: str) -> dict[str, Any]:
     return {name: bind(f"p_{name}") for name in columns}
 
 
-def team_row_as_read(tables: Tables) -> ColumnElement[bool]:
-    """Return the condition that the team's row is what the decision was made on."""
-    bookings = tables.bookings
-    return and_(
-        bookings.c.id == bind("read_id"),
-        bookings.c.owner == bind("read_owner"),
-        bookings.c.amount_minor == bind("read_amount_minor"),
-        bookings.c.currency == bind("read_currency"),
-        bookings.c.status == bind("read_status"),
-    )
-
-
-def _get(tables: Tables) -> ClauseElement:
-    bookings, ledgers = tables.bookings, tables.ledgers
+def _get(tables: Tables, bookings: Bookings) -> ClauseElement:
+    ledgers = tables.ledgers
+    # Ids of theirs may be of another type than ours: so each side is compared with a value of its own.
+    joined = bookings.table.outerjoin(ledgers, ledgers.c.booking_id == bind("booking_id"))
     return (
-        select(
-            *bookings.c["id", "owner", "amount_minor", "currency", "status", "hold_until_us"],
-            *ledgers.c["version", "document"],
-        )
-        .join_from(bookings, ledgers, isouter=True)
-        .where(bookings.c.id == bind("booking_id"))
+        select(*bookings.columns, *ledgers.c["version", "document"])
+        .select_from(joined)
+        .where(bookings.is_id("read_id"))
     )
 
 
-def _due(tables: Tables) -> ClauseElement:
+def _due(tables: Tables, bookings: Bookings) -> ClauseElement:
     """What is due by its ledger, and what has a payable payment that its booking does not want any more."""
-    bookings, ledgers, payments = tables.bookings, tables.ledgers, tables.payments
+    ledgers, payments = tables.ledgers, tables.payments
     after = bind("after")
     # Without statistics, SQLite would rather walk through all ledgers in the right order than sort the few that are due.
     # It cannot where the id is an expression.
@@ -132,17 +119,13 @@ def _due(tables: Tables) -> ClauseElement:
     )
     unwanted = (
         select(payments.c.booking_id)
-        .join_from(payments, bookings, bookings.c.id == payments.c.booking_id)
+        .join_from(payments, bookings.table, bookings.of(payments))
         .where(
             # The words of the partial index, and then those that are meant.
             payments.c.state.in_([_word(IndexState.PAYABLE), _word(IndexState.CLOSING)]),
             payments.c.state == _word(IndexState.PAYABLE),
             payments.c.booking_id > after,
-            or_(
-                bookings.c.status != _word(BookingStatus.PENDING),
-                bookings.c.amount_minor != payments.c.amount_minor,
-                bookings.c.currency != payments.c.currency,
-            ),
+            bookings.unwanted(payments),
         )
     )
     both = union(by_ledger, unwanted)

@@ -1,5 +1,6 @@
 """The tables. Times are whole microseconds since 1970, amounts are minor units."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,10 @@ from sqlalchemy import (
     text,
 )
 
+from airport_payments.core.errors import ConfigurationError
+from airport_payments.core.model import BookingStatus
+from airport_payments.storage.sqlalchemy.booking_table import BookingTable, Microseconds
+
 # Ids are listed in the order of their bytes, whatever language a PostgreSQL database sorts by. SQLite does so anyhow.
 _ID: Final = String(128).with_variant(String(128, collation="C"), "postgresql")
 
@@ -24,35 +29,46 @@ _ID: Final = String(128).with_variant(String(128, collation="C"), "postgresql")
 LIVE: Final = text("state IN ('payable', 'closing')")
 
 
+# PostgreSQL cuts a name off after 63 bytes; the longest of ours adds 20.
+_PREFIX: Final = re.compile(r"[a-z_][a-z0-9_]{0,39}", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """The tables of one repository.
 
     Args:
-        metadata: holds them all; `create_tables` creates what it holds.
-        bookings: stands for the team's own table. The library reads it, and writes nothing to it but `status`.
+        metadata: what `create_tables` creates: ours, and the default bookings table where it stands for the team's.
+        bookings: the team's own table. The library reads it, and writes nothing to it but the status.
         taken: the names of the unique indexes whose violation is a conflict: another payment was faster.
     """
 
     metadata: MetaData
-    bookings: Table
+    bookings: BookingTable
     ledgers: Table
     payments: Table
     history: Table
     taken: frozenset[str]
 
 
-def build() -> Tables:
-    """Return a set of tables with a MetaData of its own."""
-    metadata, prefix = MetaData(), "airport_"
-    bookings = _bookings(metadata, prefix)
-    ledgers = _ledgers(metadata, prefix, bookings)
+def build(bookings: BookingTable | None = None, *, prefix: str = "airport_", schema: str | None = None) -> Tables:
+    """Return a set of tables with a MetaData of its own.
+
+    Raises:
+        ConfigurationError: the prefix is no plain name.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise ConfigurationError("prefix: up to 40 lower-case letters, digits and underscores, and no digit first")
+    metadata = MetaData(schema=schema)
+    theirs = bookings or _bookings(metadata, prefix)
+    # A table of the team's may have ids of another type, and rows that are deleted: nothing of ours refers to it.
+    ledgers = _ledgers(metadata, prefix, None if bookings else theirs)
     payments, taken = _payments(metadata, prefix)
-    return Tables(metadata, bookings, ledgers, payments, _history(metadata, prefix), taken)
+    return Tables(metadata, theirs, ledgers, payments, _history(metadata, prefix), taken)
 
 
-def _bookings(metadata: MetaData, prefix: str) -> Table:
-    return Table(
+def _bookings(metadata: MetaData, prefix: str) -> BookingTable:
+    table = Table(
         f"{prefix}bookings",
         metadata,
         Column("id", _ID, primary_key=True),
@@ -60,15 +76,26 @@ def _bookings(metadata: MetaData, prefix: str) -> Table:
         Column("amount_minor", BigInteger, nullable=False),
         Column("currency", String(3), nullable=False),
         Column("status", String(16), nullable=False),
-        Column("hold_until_us", BigInteger),
+        Column("hold_until_us", Microseconds),
+    )
+    return BookingTable(
+        table,
+        id="id",
+        owner="owner",
+        amount="amount_minor",
+        currency="currency",
+        status="status",
+        statuses={status: status.value for status in BookingStatus},
+        hold_until="hold_until_us",
     )
 
 
-def _ledgers(metadata: MetaData, prefix: str, bookings: Table) -> Table:
+def _ledgers(metadata: MetaData, prefix: str, bookings: BookingTable | None) -> Table:
+    reference = [ForeignKey(bookings.id)] if bookings else []
     table = Table(
         f"{prefix}ledgers",
         metadata,
-        Column("booking_id", _ID, ForeignKey(bookings.c.id), primary_key=True),
+        Column("booking_id", _ID, *reference, primary_key=True),
         Column("version", BigInteger, nullable=False),
         Column("document", Text, nullable=False),
         Column("due_at_us", BigInteger),
