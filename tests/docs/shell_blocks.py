@@ -224,11 +224,11 @@ def _pyproject() -> dict:
 def _literals() -> frozenset[str]:
     """Every string in the code: the variables that it reads and the events that it handles are among them."""
     found: set[str] = set()
-    for folder in ("src", "examples", "benchmarks"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    found.add(node.value)
+    code = [path for folder in ("src", "examples", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    for path in (*code, *(ROOT / "tests").rglob("conftest.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
     return frozenset(found)
 
 

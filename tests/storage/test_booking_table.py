@@ -70,7 +70,7 @@ STATES = {"pending": [State.OPEN, State.QUOTED], "confirmed": [State.PAID, State
 IDS = {
     "string": (String(20), "bk_1", "bk_1"),
     "text": (Text(), "bk_1", "bk_1"),
-    "collated": (String(20, collation=None), "Bk_1", "Bk_1"),
+    "collated": (String(20).with_variant(String(20, collation="POSIX"), "postgresql"), "Bk_1", "Bk_1"),
     "char": (CHAR(12), "bk_1", "bk_1"),
     "integer": (Integer(), 41, "41"),
     "bigint": (BigInteger(), 2**62, str(2**62)),
