@@ -173,6 +173,15 @@ def test_only_postgresql_users_load_its_drivers() -> None:
     assert not {"asyncpg", "aiosqlite", ours + "sqlite"} & loaded["postgresql+psycopg://x/"]
 
 
+def test_ids_are_listed_in_the_order_of_their_bytes_whatever_the_database_sorts_by(own: Any, schema: Schema) -> None:
+    own("psycopg").create_tables()
+    collations = schema.run(
+        "SELECT DISTINCT collation_name FROM information_schema.columns"
+        f" WHERE table_schema = '{schema.name}' AND column_name = 'booking_id'"
+    )
+    assert collations == [("C",)]
+
+
 # ---- indexes ----
 
 
@@ -285,8 +294,13 @@ def test_the_teams_rows_that_refer_to_a_booking_do_not_wait_for_a_save(own: Any,
 
 
 @drivers
-def test_a_serialization_failure_is_a_conflict(own: Any, schema: Schema, driver: str) -> None:
-    store = own(driver, settings={"default_transaction_isolation": "serializable"})
+@pytest.mark.parametrize(
+    "options",
+    [{"settings": {"default_transaction_isolation": "serializable"}}, {"isolation_level": "SERIALIZABLE"}],
+    ids=["by-the-server", "by-the-engine"],
+)
+def test_a_serialization_failure_is_a_conflict(own: Any, schema: Schema, driver: str, options: Any) -> None:
+    store = own(driver, **options)
     store.create_tables()
     store.add_booking(booking())
     made = paying(load(store))
@@ -344,7 +358,13 @@ def test_no_error_tells_a_value(own: Any, schema: Schema, driver: str) -> None:
         store.add_booking(booking("bk_2", owner=SECRET * 3))
     with pytest.raises(StorageUnavailable) as nul:
         store.add_booking(booking("bk_3", owner=SECRET + "\0"))
-    for error in (caught.value, longer.value, nul.value):
+    schema.run(
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '% is it', NEW.owner; END $$;"
+        "CREATE TRIGGER telling BEFORE UPDATE ON airport_bookings FOR EACH ROW EXECUTE FUNCTION tell()"
+    )
+    with pytest.raises(StorageUnavailable, match="P0001") as told:
+        store.set_booking_status("bk_1", BookingStatus.CANCELLED)
+    for error in (caught.value, longer.value, nul.value, told.value):
         assert error.__cause__ is None
         assert error.__suppress_context__
         assert SECRET not in str(error)

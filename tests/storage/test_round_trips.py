@@ -9,6 +9,8 @@ from tests.storage.builders import LATER, NOW, booking, change, closed, line, op
 from tests.storage.stores import ON_POSTGRESQL, load
 from tests.storage.wire import Proxy
 
+from airport_payments.core.money import Money
+
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[Proxy]:
@@ -32,10 +34,11 @@ def store(request: pytest.FixtureRequest, proxy: Proxy) -> Iterator[Any]:
 
 def warm_up(store: Any) -> None:
     """Let every statement be prepared."""
-    for name in ("bk_w", "bk_x"):
+    for name in ("bk_w", "bk_x", "bk_y"):
         store.add_booking(booking(name))
     store.save(opening(load(store, "bk_w"), "at_w"))
     store.save(change(load(store, "bk_w"), lines=[line("")]))
+    store.save(change(load(store, "bk_y"), due=NOW))
     store.save(change(load(store, "bk_w"), due=NOW))
     store.save(paying(load(store, "bk_w"), "pi_w"))
     store.save(paying(load(store, "bk_x"), "pi_x"))
@@ -89,3 +92,14 @@ def test_a_refused_save_is_one_round_trip(store: Any, proxy: Proxy) -> None:
         with proxy.counting() as said:
             assert not store.save(refused)
         assert said["Z"] == 1
+
+
+def test_a_statement_is_prepared_once_however_large_its_numbers_are(store: Any, proxy: Proxy) -> None:
+    """psycopg tells the server the size of each int, and the server takes another size for another statement."""
+    with proxy.counting() as said:
+        for number, amount in enumerate((1, 70_000, 5_000_000_000)):
+            name = f"bk_of_{amount}"
+            store.add_booking(booking(name, price=Money(amount, "usd")))
+            assert store.save(change(load(store, name), payment(f"at_{number}", None), due=NOW, lines=[line("")]))
+            assert store.save(paying(load(store, name), f"pi_of_{number}"))
+    assert said["P"] == 0
