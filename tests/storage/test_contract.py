@@ -327,6 +327,25 @@ def test_a_payment_that_is_closing_or_closed_is_not_due_for_its_booking(store: S
     assert due(store) == []
 
 
+def test_a_pending_booking_whose_hold_is_over_is_due_whether_or_not_a_payment_was_opened(store: Store) -> None:
+    store.add_booking(booking("never opened", hold_until=NOW))
+    store.add_booking(booking("open", hold_until=NOW))
+    store.save(change(load(store, "open"), payment()))
+    store.add_booking(booking("later", hold_until=NOW + timedelta(microseconds=1)))
+    store.add_booking(booking("always"))
+    assert due(store) == ["never opened", "open"]
+    assert due(store, after="never opened") == ["open"]
+    assert due(store, NOW - timedelta(microseconds=1)) == []
+
+
+def test_a_hold_that_is_over_is_not_due_once_the_booking_is_settled_or_its_payment_is_closing(store: Store) -> None:
+    store.add_booking(booking("closing", hold_until=NOW))
+    store.save(change(load(store, "closing"), payment(closing=True)))
+    for name, status in {"paid": BookingStatus.CONFIRMED, "gone": BookingStatus.CANCELLED}.items():
+        store.add_booking(booking(name, hold_until=NOW, status=status))
+    assert due(store) == []
+
+
 def test_due_is_listed_once_in_ascending_order(store: Store) -> None:
     names = ["b", "a", "B", "a1", "A", "~", "10", "9", "a:b", "a@b", "a-b"]
     for number, name in enumerate(names):

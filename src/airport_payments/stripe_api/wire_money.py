@@ -39,7 +39,7 @@ def intent_id_of(obj: ObjectDict) -> str | None:
 
 def refund_view(obj: ObjectDict) -> RefundView:
     """Return a refund in our words. Raises `Unreadable` if a field that we rely on is missing or unknown."""
-    # A refund of a method without statuses has a null (docs.stripe.com/api/refunds/object); one that is missing says nothing.
+    # A refund of a method without statuses has a null (docs.stripe.com/api/refunds/object). A missing one says nothing.
     status = obj.get("status", "")
     state = RefundState.SUCCEEDED if status is None else _STATES.get(status)
     if state is None:

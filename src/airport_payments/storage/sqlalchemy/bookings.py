@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import reduce
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -125,6 +126,21 @@ class Bookings:
         ]
         currency = self._code(given.currency) if given.currency is not None else self.columns[3]
         return or_(given.status.not_in(pending), due != payments.c.amount_minor, currency != payments.c.currency)
+
+    def held(self) -> tuple[ColumnElement[str], ColumnElement[bool]] | None:
+        """Return the id as our text, and the condition that a pending booking's hold is over; None if none is ever held."""
+        hold_until = self._given.hold_until
+        if hold_until is None:
+            return None
+        pending: list[ColumnElement[Any]] = [
+            literal_column(self._literal(value)) for value in self._given.statuses[BookingStatus.PENDING]
+        ]
+        over = hold_until <= bindparam("before_hold", type_=hold_until.type)
+        return self._id.as_text(self.key), and_(over, self._given.status.in_(pending))
+
+    def before_values(self, before: datetime) -> dict[str, object]:
+        """Return the values of `held`."""
+        return {} if self._hold_until is None else {"before_hold": self._hold_until.store(before)}
 
     def _status(self, name: str) -> BindParameter[Any]:
         return bindparam(name, type_=self._given.status.type)
@@ -271,6 +287,10 @@ def _words(values: Sequence[str]) -> list[ColumnElement[str]]:
     return [literal_column(f"'{value}'") for value in values]
 
 
+# Where a UUID without its dashes has its parts: SQLite keeps them so.
+_UUID_PARTS: Final = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+
+
 def _same(value: _Raw) -> _Raw:
     return value
 
@@ -319,6 +339,18 @@ class _Word:
                 else func.replace(text, literal_column("'-'"), literal_column("''"))
             )
         return text if self._collation is None else text.collate(self._collation)
+
+    def as_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """Return one of theirs as a text of ours, the way that `load` does."""
+        text: ColumnElement[Any] = column
+        if self._is_integer or self._native_uuid:
+            text = cast(column, String)
+        elif self._is_uuid:
+            parts = [func.substr(column, literal_column(str(n)), literal_column(str(m))) for n, m in _UUID_PARTS]
+            text = reduce(lambda a, b: a.concat(literal_column("'-'")).concat(b), parts)
+        elif self._padded:
+            text = func.rtrim(column)
+        return text if self._collation is None else cast(text, String).collate("C")
 
     def store(self, text: str) -> _Raw | None:
         """Return a text as the driver takes it; None if it cannot be one of theirs, or is not spelt as theirs."""

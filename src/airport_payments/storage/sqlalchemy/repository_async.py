@@ -73,7 +73,9 @@ class AsyncSqlAlchemyBookingRepository:
 
     async def due(self, *, before: datetime, after: str | None, limit: int) -> Sequence[str]:
         """Return ids of bookings with something due."""
-        found = await self._database.query(self._statements.due, rows.due_values(before, after, limit))
+        found = await self._database.query(
+            self._statements.due, rows.due_values(self._statements.bookings, before, after, limit)
+        )
         return [row[0] for row in found]
 
     async def history(self, booking_id: str) -> Sequence[HistoryLine]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import BigInteger, bindparam, insert, literal_column, select, union, update
+from sqlalchemy import BigInteger, Select, Table, bindparam, insert, literal_column, select, union, update
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import Column, CreateIndex, CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -108,7 +108,7 @@ def _get(tables: Tables, bookings: Bookings) -> ClauseElement:
 
 
 def _due(tables: Tables, bookings: Bookings) -> ClauseElement:
-    """What is due by its ledger, and what has a payable payment that its booking does not want any more."""
+    """What is due by its ledger, what has a payable payment that its booking does not want, and holds that are over."""
     ledgers, payments = tables.ledgers, tables.payments
     after = bind("after")
     # Without statistics, SQLite would rather walk through all ledgers in the right order than sort the few that are due.
@@ -128,10 +128,26 @@ def _due(tables: Tables, bookings: Bookings) -> ClauseElement:
             bookings.unwanted(payments),
         )
     )
-    both = union(by_ledger, unwanted)
-    page = both.order_by(both.selected_columns.booking_id).limit(bindparam("limit", type_=BigInteger))
+    every = union(by_ledger, unwanted, *_held(payments, bookings, after))
+    page = every.order_by(every.selected_columns.booking_id).limit(bindparam("limit", type_=BigInteger))
     # Without an offset, SQLAlchemy's SQLite adds one as a parameter.
     return page.offset(literal_column("0"))
+
+
+def _held(payments: Table, bookings: Bookings, after: ColumnElement[Any]) -> list[Select[Any]]:
+    """Pending bookings whose hold is over, unless one of their payments is being closed already."""
+    held = bookings.held()
+    if held is None:
+        return []
+    booking_id, over = held
+    closing = select(payments.c.attempt_id).where(
+        payments.c.state.in_([_word(IndexState.PAYABLE), _word(IndexState.CLOSING)]),
+        payments.c.state == _word(IndexState.CLOSING),
+        payments.c.booking_id == booking_id,
+    )
+    # By the index of holds rather than through all bookings in the order of their ids: see above.
+    later = booking_id.concat(literal_column("''")) > after
+    return [select(booking_id.label("booking_id")).where(over, later, ~closing.exists())]
 
 
 def _word(value: str) -> ColumnElement[str]:

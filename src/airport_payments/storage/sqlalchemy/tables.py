@@ -78,6 +78,8 @@ def _bookings(metadata: MetaData, prefix: str) -> BookingTable:
         Column("status", String(16), nullable=False),
         Column("hold_until_us", Microseconds),
     )
+    held = table.c.hold_until_us.is_not(None)
+    Index(f"{prefix}bookings_held", table.c.hold_until_us, sqlite_where=held, postgresql_where=held)
     return BookingTable(
         table,
         id="id",
