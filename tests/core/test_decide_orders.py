@@ -72,7 +72,7 @@ def test_rule_8_any_news_twice_is_a_change_once(data) -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations([FAILED, view(S.PROCESSING, charge_id="ch_2"), ENDS[0]])))
-def test_pain_4_and_5_a_failure_before_or_after_success_ends_paid(order) -> None:
+def test_a_failure_before_or_after_success_ends_paid(order) -> None:
     driver = opened()
     tell(driver, list(order))
     assert (driver.booking.status, driver.payment.place) == (BookingStatus.CONFIRMED, Place.ATTACHED)

@@ -80,7 +80,7 @@ def test_rule_3_a_second_request_sends_the_saved_create_and_not_one_of_its_own()
     assert second.change is None
 
 
-def test_pain_6_after_a_decline_the_same_intent_is_paid_again() -> None:
+def test_pain_06_after_a_decline_the_same_intent_is_paid_again() -> None:
     driver = opened()
     driver.event(view("requires_payment_method", failure=declined(), charge_id="ch_1"))
     reply = driver.request(seen("requires_payment_method", failure=declined(), charge_id="ch_1"), attempt="a2")

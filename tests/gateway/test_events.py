@@ -92,7 +92,7 @@ class TestNothingIsWritten:
             ({"context": "acct_org"}, "ERROR"),
         ],
     )
-    def test_pain_15_and_16_what_is_not_ours_is_ignored_and_said(self, paid, event, caplog, change, level) -> None:
+    def test_what_is_not_ours_is_ignored_and_said(self, paid, event, caplog, change, level) -> None:
         caplog.set_level(logging.DEBUG, "airport_payments")
         assert paid.webhook({**event, **change}) is EventOutcome.IGNORED
         assert levels(caplog) == [level]

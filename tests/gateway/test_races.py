@@ -48,7 +48,7 @@ def test_a_create_in_flight_makes_the_others_wait_and_not_open_another(shop) -> 
     assert any(isinstance(r, CreatedPayment) for r in results)
 
 
-def test_pain_2_thirty_two_copies_of_one_event_have_one_effect_and_one_announcement(paid) -> None:
+def test_pain_02_thirty_two_copies_of_one_event_have_one_effect_and_one_announcement(paid) -> None:
     event = paid.events("payment_intent.succeeded")[0]
     results = paid.together(*webhooks(paid, event, 32))
     assert results.count(EventOutcome.APPLIED) == 1
@@ -64,7 +64,7 @@ def test_s7_two_event_objects_of_one_thing_have_one_effect(paid) -> None:
     assert confirmed(paid) == 1
 
 
-def test_pain_1_the_webhook_races_the_confirm_call(paid) -> None:
+def test_pain_01_the_webhook_races_the_confirm_call(paid) -> None:
     event = paid.events("payment_intent.succeeded")[0]
     (intent_id,) = paid.fake.intents
     confirms = [lambda: paid.gateway.confirm_payment(BOOKING_ID, intent_id, owner=OWNER) for _ in range(8)]
@@ -75,7 +75,7 @@ def test_pain_1_the_webhook_races_the_confirm_call(paid) -> None:
     assert paid.booking().status is BookingStatus.CONFIRMED
 
 
-def test_pain_3_all_the_events_of_a_payment_at_once(paid) -> None:
+def test_pain_03_all_the_events_of_a_payment_at_once(paid) -> None:
     events = paid.events()
     assert len(events) >= 2
     calls = [call for event in events for call in webhooks(paid, event, 4)]
