@@ -14,7 +14,7 @@ from tests.support import NOW, POLICY, PRICE, booking, declined, opened, view
 from airport_payments.core.announcements import BookingConfirmed, PaymentFailed, PaymentNeedsReview, Pending
 from airport_payments.core.codec import UnreadableLedger, dump, load
 from airport_payments.core.commands import CancelIntent, CreateIntent
-from airport_payments.core.decide.route import HANDLED, Ask, EventHead, Ignore, Ours, route
+from airport_payments.core.decide.route import HANDLED, Ask, EventHead, Ignore, Ours, Subject, route
 from airport_payments.core.decide.table import FORWARD, STATE_OF
 from airport_payments.core.errors import InvalidRequest
 from airport_payments.core.ids import check_booking_id, check_idempotency_key, check_intent_id
@@ -176,6 +176,23 @@ class TestRoute:
         mine = Policy("airport", livemode=False, account="acct_1")
         assert route(replace(self.HEAD, account="acct_1"), mine) == Ours("BK-1")
         assert isinstance(route(self.HEAD, mine), Ignore)
+
+    def test_the_table_of_events_says_what_each_is_about(self) -> None:
+        for kind, subject in HANDLED.items():
+            expected = {"payment_intent": Subject.INTENT, "refund": Subject.REFUND}.get(kind.partition(".")[0])
+            if kind.startswith("charge.dispute."):
+                expected = Subject.DISPUTE
+            elif kind.startswith("charge."):
+                expected = Subject.CHARGE if kind == "charge.refunded" else Subject.REFUND
+            assert subject is expected, kind
+        assert {"refund.created", "refund.updated", "refund.failed", "charge.refunded"} <= set(HANDLED)
+        ends = ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+        assert {f"charge.dispute.{end}" for end in ends} <= set(HANDLED)
+
+    @pytest.mark.parametrize("kind", [k for k, s in HANDLED.items() if s is not Subject.INTENT])
+    def test_what_happens_to_money_later_is_ours_if_its_intent_is_whatever_its_own_marks_say(self, kind) -> None:
+        for marks in ({}, {"namespace": "hotel"}, {"namespace": None, "booking_id": None}):
+            assert route(replace(self.HEAD, type=kind, **marks), POLICY) == Ask()
 
     def test_the_guides_two_events_are_handled(self) -> None:
         assert {"payment_intent.succeeded", "payment_intent.payment_failed"} <= set(HANDLED)

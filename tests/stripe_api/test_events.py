@@ -292,3 +292,44 @@ def test_no_signed_input_raises_anything_but_the_typed_error(data) -> None:
         return
     assert isinstance(read, Event)
     _ = (read.intent, read.head, read.object_id, read.object_type, repr(read))
+
+
+class TestAftermath:
+    """What an event says of a refund, a dispute or a refunded charge; None where it cannot be read, never an error."""
+
+    def event(self, **changes: object) -> Event:
+        obj = {"id": "re_1", "object": "refund", "amount": 100, "currency": "usd", "status": "succeeded", **changes}
+        return parse_event(body_of({**sample(), "type": "refund.created", "data": {"object": obj}}))
+
+    def test_it_says_which_event_said_it(self) -> None:
+        fact = self.event().aftermath
+        assert (fact.view.id, fact.event_id, fact.event_type) == ("re_1", json.loads(SAMPLE)["id"], "refund.created")
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"status": "new"},
+            {"amount": -1},
+            {"amount": "100"},
+            {"amount": None},
+            {"currency": "xxx"},
+            {"id": ".."},
+            {"object": "invoice"},
+        ],
+    )
+    def test_what_cannot_be_read_is_none(self, changes) -> None:
+        assert self.event(**changes).aftermath is None
+
+    @given(st.dictionaries(
+        st.sampled_from(["id", "object", "amount", "currency", "status", "payment_intent", "amount_refunded", "reason",
+                         "evidence_details", "metadata", "failure_reason", "is_charge_refundable"]),
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["refund", "dispute", "charge"])
+        | st.dictionaries(st.sampled_from(["id", "due_by", "airport_refund"]), st.none() | st.integers() | st.text(max_size=5)),
+    ))  # fmt: skip
+    @settings(deadline=None)
+    def test_garbage_is_a_fact_or_none(self, changes) -> None:
+        try:
+            fact = self.event(**changes).aftermath
+        except InvalidSignature:
+            return  # its id or its kind is no text: no event at all
+        assert fact is None or fact.event_type == "refund.created"
