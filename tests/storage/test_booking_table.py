@@ -205,6 +205,10 @@ def works(team: Team, table: Table, bookings: BookingTable, row: dict[str, Any],
     for other in (replace(wanted, owner=wanted.owner[:-1] + "5"), replace(wanted, price=Money(100, "usd")),
                   replace(wanted, price=replace(wanted.price, currency="eur")), replace(wanted, status=CANCELLED)):  # fmt: skip
         assert not repository.save(opening(replace(read, booking=other)))
+    if wanted.hold_until is not None:
+        assert list(repository.due(before=wanted.hold_until, after=None, limit=9)) == [wanted.id]
+        assert list(repository.due(before=wanted.hold_until - timedelta(microseconds=1), after=None, limit=9)) == []
+        assert list(repository.due(before=wanted.hold_until, after=wanted.id, limit=9)) == []
     assert repository.save(opening(read, "at_1"))
     later = load(repository, wanted.id)
     assert repository.save(change(later, payment("at_1", "pi_1")))

@@ -327,23 +327,26 @@ def test_a_payment_that_is_closing_or_closed_is_not_due_for_its_booking(store: S
     assert due(store) == []
 
 
-def test_a_pending_booking_whose_hold_is_over_is_due_whether_or_not_a_payment_was_opened(store: Store) -> None:
-    store.add_booking(booking("never opened", hold_until=NOW))
-    store.add_booking(booking("open", hold_until=NOW))
-    store.save(change(load(store, "open"), payment()))
-    store.add_booking(booking("later", hold_until=NOW + timedelta(microseconds=1)))
-    store.add_booking(booking("always"))
-    assert due(store) == ["never opened", "open"]
-    assert due(store, after="never opened") == ["open"]
-    assert due(store, NOW - timedelta(microseconds=1)) == []
+def test_a_pending_booking_whose_hold_is_over_is_due(store: Store) -> None:
+    moment = timedelta(microseconds=1)
+    for name, at in {"early": NOW - moment, "exact": NOW, "late": NOW + moment, "free": None}.items():
+        store.add_booking(booking(name, hold_until=at))
+    for status in (BookingStatus.CONFIRMED, BookingStatus.CANCELLED):
+        store.add_booking(booking(f"was_{status}", hold_until=NOW, status=status))
+    assert due(store) == ["early", "exact"]
+    assert due(store, NOW + moment) == ["early", "exact", "late"]
+    assert due(store, after="early", limit=1) == ["exact"]
+    assert due(store, NOW - 2 * moment) == []
 
 
-def test_a_hold_that_is_over_is_not_due_once_the_booking_is_settled_or_its_payment_is_closing(store: Store) -> None:
-    store.add_booking(booking("closing", hold_until=NOW))
-    store.save(change(load(store, "closing"), payment(closing=True)))
-    for name, status in {"paid": BookingStatus.CONFIRMED, "gone": BookingStatus.CANCELLED}.items():
-        store.add_booking(booking(name, hold_until=NOW, status=status))
-    assert due(store) == []
+@pytest.mark.parametrize("closing", [False, True])
+def test_a_hold_that_is_over_is_not_due_while_its_payment_is_being_closed(store: Store, closing: bool) -> None:
+    store.add_booking(booking(hold_until=NOW))
+    store.save(change(load(store), payment(closing=closing)))
+    assert due(store) == ([] if closing else ["bk_1"])
+    if closing:
+        assert store.save(change(load(store), closed(payment())))
+        assert due(store) == ["bk_1"]
 
 
 def test_due_is_listed_once_in_ascending_order(store: Store) -> None:

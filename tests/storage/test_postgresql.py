@@ -197,7 +197,15 @@ def test_no_statement_reads_a_whole_table(own: Any, schema: Schema, name: str) -
         statement, values = saving(store, made.get(name, later))
     else:
         statement = getattr(statements, name)
-        values = {"booking_id": "bk", "read_id": "bk", "intent_id": "pi", "after": "", "before_us": 1, "limit": 1}
+        values = {
+            "booking_id": "bk",
+            "read_id": "bk",
+            "intent_id": "pi",
+            "after": "",
+            "before": 1,
+            "before_us": 1,
+            "limit": 1,
+        }
 
     def ask(connection: psycopg.Connection[Any]) -> str:
         connection.execute("SET enable_seqscan = off")  # so that it reads a whole table only where it must

@@ -161,7 +161,7 @@ def test_a_row_of_the_team_that_cannot_be_read_is_our_fault_not_the_callers(
 
 def plan_of(store: Any, name: str) -> str:
     statement = getattr(store._statements, name)
-    values = dict.fromkeys(["booking_id", "intent_id", "after", "before_us", "limit"], 1)
+    values = dict.fromkeys(["booking_id", "intent_id", "after", "before", "before_us", "limit"], 1)
     values |= dict.fromkeys(["read_id", "read_owner", "read_amount", "read_currency", "read_status"], 1)
     values |= dict.fromkeys(["read_version", "new_version", "document", "due_at_us", "new_status"], 1)
 

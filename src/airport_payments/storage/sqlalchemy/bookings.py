@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import reduce
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    not_,
     null,
     or_,
 )
@@ -110,6 +110,22 @@ class Bookings:
         """Return the condition that a row of ours, whose `booking_id` is a text, is about a row of theirs."""
         return self.key == self._id.from_text(payments.c.booking_id)
 
+    def expired(self) -> tuple[ColumnElement[str], ColumnElement[bool]] | None:
+        """Return the id of a pending booking as our text, and the condition that its hold is over; None without holds."""
+        hold_until = self._given.hold_until
+        if hold_until is None:
+            return None
+        over = hold_until <= bindparam("before", type_=hold_until.type)
+        return self._id.as_text(), and_(self._is_pending(), over)
+
+    def _is_pending(self) -> ColumnElement[bool]:
+        status = self._given.status
+        pending: list[ColumnElement[Any]] = [
+            literal_column(self._literal(value)) for value in self._given.statuses[BookingStatus.PENDING]
+        ]
+        # One alone as our own partial index has it: SQLite takes that only for its very words.
+        return status == pending[0] if len(pending) == 1 else status.in_(pending)
+
     def unwanted(self, payments: FromClause) -> ColumnElement[bool]:
         """Return the condition that the booking does not want this payment any more."""
         given, amount = self._given, self._given.amount
@@ -121,26 +137,8 @@ class Bookings:
             due: ColumnElement[Any] = func.round(cast(amount, Numeric) * case(*factors), literal_column("3"))
         else:
             due = amount
-        pending: list[ColumnElement[Any]] = [
-            literal_column(self._literal(value)) for value in given.statuses[BookingStatus.PENDING]
-        ]
         currency = self._code(given.currency) if given.currency is not None else self.columns[3]
-        return or_(given.status.not_in(pending), due != payments.c.amount_minor, currency != payments.c.currency)
-
-    def held(self) -> tuple[ColumnElement[str], ColumnElement[bool]] | None:
-        """Return the id as our text, and the condition that a pending booking's hold is over; None if none is ever held."""
-        hold_until = self._given.hold_until
-        if hold_until is None:
-            return None
-        pending: list[ColumnElement[Any]] = [
-            literal_column(self._literal(value)) for value in self._given.statuses[BookingStatus.PENDING]
-        ]
-        over = hold_until <= bindparam("before_hold", type_=hold_until.type)
-        return self._id.as_text(self.key), and_(over, self._given.status.in_(pending))
-
-    def before_values(self, before: datetime) -> dict[str, object]:
-        """Return the values of `held`."""
-        return {} if self._hold_until is None else {"before_hold": self._hold_until.store(before)}
+        return or_(not_(self._is_pending()), due != payments.c.amount_minor, currency != payments.c.currency)
 
     def _status(self, name: str) -> BindParameter[Any]:
         return bindparam(name, type_=self._given.status.type)
@@ -178,6 +176,10 @@ class Bookings:
         return stored
 
     # ---- our values in their types ----
+
+    def due_values(self, before: datetime) -> dict[str, object]:
+        """Return the values of `expired`."""
+        return {} if self._hold_until is None else {"before": self._hold_until.store(before)}
 
     def id_values(self, booking_id: str, name: str = "p_id") -> dict[str, object] | None:
         """Return the values of `is_id`; None if no row can have this id."""
@@ -287,10 +289,6 @@ def _words(values: Sequence[str]) -> list[ColumnElement[str]]:
     return [literal_column(f"'{value}'") for value in values]
 
 
-# Where a UUID without its dashes has its parts: SQLite keeps them so.
-_UUID_PARTS: Final = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-
-
 def _same(value: _Raw) -> _Raw:
     return value
 
@@ -305,6 +303,9 @@ def _processors(column: Column[Any], dialect: Dialect) -> tuple[Convert, Callabl
         # Percent signs are doubled by the processor, and once more when the statement is compiled.
         return bind, lambda value: literal(value).replace("%%", "%")
     return bind, literal
+
+
+_UUID_PARTS: Final = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))  # where the five parts begin, and how long they are
 
 
 class _Word:
@@ -340,17 +341,20 @@ class _Word:
             )
         return text if self._collation is None else text.collate(self._collation)
 
-    def as_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """Return one of theirs as a text of ours, the way that `load` does."""
-        text: ColumnElement[Any] = column
-        if self._is_integer or self._native_uuid:
+    def as_text(self) -> ColumnElement[str]:
+        """Return their column as a text of ours. An expression, so that no database walks through all ids in their order."""
+        column: ColumnElement[Any] = self._column
+        text: ColumnElement[str]
+        if self._is_uuid and not self._native_uuid:
+            parts = [func.substr(column, literal_column(str(at)), literal_column(str(n))) for at, n in _UUID_PARTS]
+            text = parts[0]
+            for part in parts[1:]:
+                text = text.concat(literal_column("'-'")).concat(part)
+        elif self._is_uuid or self._is_integer:
             text = cast(column, String)
-        elif self._is_uuid:
-            parts = [func.substr(column, literal_column(str(n)), literal_column(str(m))) for n, m in _UUID_PARTS]
-            text = reduce(lambda a, b: a.concat(literal_column("'-'")).concat(b), parts)
-        elif self._padded:
-            text = func.rtrim(column)
-        return text if self._collation is None else cast(text, String).collate("C")
+        else:
+            text = (func.rtrim(column) if self._padded else column).concat(literal_column("''"))
+        return text if self._collation is None else text.collate("C")
 
     def store(self, text: str) -> _Raw | None:
         """Return a text as the driver takes it; None if it cannot be one of theirs, or is not spelt as theirs."""

@@ -73,9 +73,7 @@ class SqlAlchemyBookingRepository:
 
     def due(self, *, before: datetime, after: str | None, limit: int) -> Sequence[str]:
         """Return ids of bookings with something due."""
-        found = self._database.query(
-            self._statements.due, rows.due_values(self._statements.bookings, before, after, limit)
-        )
+        found = self._database.query(self._statements.due, rows.due_values(self._statements, before, after, limit))
         return [row[0] for row in found]
 
     def history(self, booking_id: str) -> Sequence[HistoryLine]:

@@ -74,7 +74,7 @@ class AsyncSqlAlchemyBookingRepository:
     async def due(self, *, before: datetime, after: str | None, limit: int) -> Sequence[str]:
         """Return ids of bookings with something due."""
         found = await self._database.query(
-            self._statements.due, rows.due_values(self._statements.bookings, before, after, limit)
+            self._statements.due, rows.due_values(self._statements, before, after, limit)
         )
         return [row[0] for row in found]
 

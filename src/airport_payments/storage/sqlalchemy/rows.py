@@ -16,7 +16,6 @@ from airport_payments.core.model import (
     Snapshot,
 )
 from airport_payments.core.money import Money
-from airport_payments.storage.sqlalchemy.bookings import Bookings
 from airport_payments.storage.sqlalchemy.statements import Statements, Values
 
 # ---- from the database ----
@@ -44,10 +43,10 @@ def read_history(rows: Sequence[Sequence[Any]]) -> Sequence[HistoryLine]:
 # ---- to the database ----
 
 
-def due_values(bookings: Bookings, before: datetime, after: str | None, limit: int) -> Values:
+def due_values(statements: Statements, before: datetime, after: str | None, limit: int) -> Values:
     """Return the values of `due`. No id is empty, so that an empty one stands for "from the first"."""
-    holds = bookings.before_values(before)
-    return {"before_us": to_us(before), "after": after or "", "limit": max(limit, 0), **holds}
+    held = statements.bookings.due_values(before)
+    return {**held, "before_us": to_us(before), "after": after or "", "limit": max(limit, 0)}
 
 
 def get_values(statements: Statements, booking_id: str) -> Values | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import BigInteger, Select, Table, bindparam, insert, literal_column, select, union, update
+from sqlalchemy import BigInteger, String, Table, and_, bindparam, insert, literal_column, select, union, update
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import Column, CreateIndex, CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -108,46 +108,37 @@ def _get(tables: Tables, bookings: Bookings) -> ClauseElement:
 
 
 def _due(tables: Tables, bookings: Bookings) -> ClauseElement:
-    """What is due by its ledger, what has a payable payment that its booking does not want, and holds that are over."""
+    """What is due by its ledger, by a payable payment that its booking does not want any more, or by a hold that is over."""
     ledgers, payments = tables.ledgers, tables.payments
-    after = bind("after")
+    after = bindparam("after", type_=String)
     # Without statistics, SQLite would rather walk through all ledgers in the right order than sort the few that are due.
     # It cannot where the id is an expression.
     booking_id = ledgers.c.booking_id.concat(literal_column("''"))
-    by_ledger = select(booking_id.label("booking_id")).where(
-        ledgers.c.due_at_us <= bind("before_us"), booking_id > after
-    )
-    unwanted = (
+    parts = [
+        select(booking_id.label("booking_id")).where(ledgers.c.due_at_us <= bind("before_us"), booking_id > after),
         select(payments.c.booking_id)
         .join_from(payments, bookings.table, bookings.of(payments))
-        .where(
-            # The words of the partial index, and then those that are meant.
-            payments.c.state.in_([_word(IndexState.PAYABLE), _word(IndexState.CLOSING)]),
-            payments.c.state == _word(IndexState.PAYABLE),
-            payments.c.booking_id > after,
-            bookings.unwanted(payments),
+        .where(_has_state(payments, IndexState.PAYABLE), payments.c.booking_id > after, bookings.unwanted(payments)),
+    ]
+    expired = bookings.expired()
+    if expired is not None:
+        key, is_over = expired
+        closing = select(payments.c.attempt_id).where(
+            _has_state(payments, IndexState.CLOSING), payments.c.booking_id == key
         )
-    )
-    every = union(by_ledger, unwanted, *_held(payments, bookings, after))
-    page = every.order_by(every.selected_columns.booking_id).limit(bindparam("limit", type_=BigInteger))
+        parts.append(
+            select(key.label("booking_id")).where(is_over, key > after, ~closing.correlate(bookings.table).exists())
+        )
+    all_parts = union(*parts)
+    page = all_parts.order_by(all_parts.selected_columns.booking_id).limit(bindparam("limit", type_=BigInteger))
     # Without an offset, SQLAlchemy's SQLite adds one as a parameter.
     return page.offset(literal_column("0"))
 
 
-def _held(payments: Table, bookings: Bookings, after: ColumnElement[Any]) -> list[Select[Any]]:
-    """Pending bookings whose hold is over, unless one of their payments is being closed already."""
-    held = bookings.held()
-    if held is None:
-        return []
-    booking_id, over = held
-    closing = select(payments.c.attempt_id).where(
-        payments.c.state.in_([_word(IndexState.PAYABLE), _word(IndexState.CLOSING)]),
-        payments.c.state == _word(IndexState.CLOSING),
-        payments.c.booking_id == booking_id,
-    )
-    # By the index of holds rather than through all bookings in the order of their ids: see above.
-    later = booking_id.concat(literal_column("''")) > after
-    return [select(booking_id.label("booking_id")).where(over, later, ~closing.exists())]
+def _has_state(payments: Table, state: IndexState) -> ColumnElement[bool]:
+    """Return the words of the partial index, and then those that are meant."""
+    live = payments.c.state.in_([_word(IndexState.PAYABLE), _word(IndexState.CLOSING)])
+    return and_(live, payments.c.state == _word(state))
 
 
 def _word(value: str) -> ColumnElement[str]:

@@ -15,6 +15,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    literal_column,
     text,
 )
 
@@ -78,8 +80,9 @@ def _bookings(metadata: MetaData, prefix: str) -> BookingTable:
         Column("status", String(16), nullable=False),
         Column("hold_until_us", Microseconds),
     )
-    held = table.c.hold_until_us.is_not(None)
-    Index(f"{prefix}bookings_held", table.c.hold_until_us, sqlite_where=held, postgresql_where=held)
+    # Finds the holds that are over. The words are those that `due` uses.
+    held = and_(table.c.status == literal_column("'pending'"), table.c.hold_until_us.is_not(None))
+    Index(f"{prefix}bookings_hold", table.c.hold_until_us, sqlite_where=held, postgresql_where=held)
     return BookingTable(
         table,
         id="id",
