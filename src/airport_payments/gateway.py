@@ -77,6 +77,16 @@ class PaymentGateway(Staff):
         runner = Runner(repository, chosen, settings.policy, clock=clock, sleep=sleep, draw=draw)
         super().__init__(runner, repository)
 
+    @property
+    def settings(self) -> StripeSettings:
+        """The settings that it was built with."""
+        return self._settings
+
+    @property
+    def repository(self) -> BookingRepository:
+        """The repository that it was built with."""
+        return self._repository
+
     # ---- what a customer asks for ----
 
     def create_payment(

@@ -76,6 +76,16 @@ class AsyncPaymentGateway(AsyncStaff):
         runner = AsyncRunner(repository, chosen, settings.policy, clock=clock, sleep=sleep, draw=draw)
         super().__init__(runner, repository)
 
+    @property
+    def settings(self) -> StripeSettings:
+        """The settings that it was built with."""
+        return self._settings
+
+    @property
+    def repository(self) -> AsyncBookingRepository:
+        """The repository that it was built with."""
+        return self._repository
+
     # ---- what a customer asks for ----
 
     async def create_payment(

@@ -33,6 +33,9 @@ class SqlAlchemyBookingRepository:
             and before it is committed: for what must happen in your database exactly once. A conflict rolls it back, and it
             is called again with the next try. Do not commit. What it raises rolls the save back and goes to the caller.
 
+    Attributes:
+        engine, tables: what it works on; `tables.metadata` is what `create_tables` creates.
+
     Raises:
         ConfigurationError: the engine is of another database or driver, has a database for each thread, or commits each
             statement although there is an `on_save`; or `bookings` or `prefix` does not fit.
@@ -47,8 +50,9 @@ class SqlAlchemyBookingRepository:
         schema: str | None = None,
         on_save: OnSave | None = None,
     ) -> None:
-        self._tables = build(bookings, prefix=prefix, schema=schema)
-        self._database = Database(engine, self._tables, on_save)
+        self.engine = engine
+        self.tables = build(bookings, prefix=prefix, schema=schema)
+        self._database = Database(engine, self.tables, on_save)
         self._statements = self._database.statements
 
     def create_tables(self) -> None:
