@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
@@ -317,6 +318,7 @@ class Api:
     def _headers(self, exchange: Exchange) -> dict[str, str]:
         headers = {
             "Content-Type": "application/json",
+            "Date": format_datetime(datetime.fromtimestamp(self.now(), UTC), usegmt=True),
             "Request-Id": exchange.request_id,
             "Stripe-Version": exchange.headers.get("stripe-version", API_VERSION),
         }

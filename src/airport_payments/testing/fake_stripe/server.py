@@ -189,7 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(length)
 
     def _send(self, answer: FakeResponse) -> None:
-        self.send_response(answer.status)
+        # Not send_response: that adds this machine's time, where the fake has its own.
+        self.send_response_only(answer.status)
         for name, value in {**_CORS, **answer.headers}.items():
             self.send_header(name, value)
         if answer.status != 204:
