@@ -1,20 +1,31 @@
 """The command line: `airport-payments …`, or `python -m airport_payments …`.
 
-A subcommand is one entry in `COMMANDS`; everything else follows from it.
+A subcommand is one entry in `COMMANDS`; everything else follows from it. What a command needs beyond the standard
+library it imports when it runs, so that `--help` is quick.
 """
 
 import argparse
+import io
+import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from airport_payments.cli.command import Command, CommandError, Exit, say
+from airport_payments.cli.command import EXITS, Command, CommandError, Exit, say
+from airport_payments.cli.db import DB
 from airport_payments.cli.demo import DEMO
+from airport_payments.cli.doctor import DOCTOR
+from airport_payments.cli.events import EVENTS
+from airport_payments.cli.failures import told
+from airport_payments.cli.money import CANCEL, REFUND, RESOLVE
+from airport_payments.cli.output import WIDTH, print_json
+from airport_payments.cli.tick import TICK
 
 __all__ = ["main"]
 
-COMMANDS: Final[tuple[Command, ...]] = (DEMO,)
+COMMANDS: Final[tuple[Command, ...]] = (DEMO, DOCTOR, TICK, RESOLVE, REFUND, CANCEL, EVENTS, DB)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,26 +34,54 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments without the program's name; those of this process by default.
     """
-    arguments = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old terminal's encoding is no reason to fail
+    try:
+        code = _run(_parser().parse_args(argv))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more at its end, which would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.UNREAD
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
     command: Command = arguments.command
     try:
         return command.run(arguments)
-    except CommandError as error:
-        say(f"airport-payments {command.name}: {error}", sys.stderr)
-        return error.exit
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, no traceback: it might show a secret
+        problem = error if isinstance(error, CommandError) else told(error)
+    _complain(f"airport-payments {command.name}: {problem}")
+    if getattr(arguments, "json", False):
+        print_json({"error": {"code": problem.code, "message": str(problem)}})
+    return problem.exit
+
+
+def _complain(text: str) -> None:
+    """Say what went wrong: broken into lines for a person, on one line for a log."""
+    if sys.stderr.isatty():
+        text = textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    say(text, sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
-    exits = "exit codes:\n" + "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        prog="airport-payments", description="Bookings paid through Stripe.", epilog=exits, formatter_class=raw
+        prog="airport-payments", description="Bookings paid through Stripe.", epilog=EXITS, formatter_class=raw
     )
     parser.add_argument("--version", action="version", version=f"airport-payments {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
+        lines = "\n".join(f"  {line}" for line in command.examples)
+        epilog = f"{'examples' if len(command.examples) > 1 else 'example'}:\n{lines}\n\n{EXITS}"
         own = commands.add_parser(
-            command.name, help=command.summary, description=command.description, epilog=exits, formatter_class=raw
+            command.name, help=command.summary, description=command.description, epilog=epilog, formatter_class=raw
         )
         command.add_arguments(own)
         own.set_defaults(command=command)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TextIO
+from typing import Final, TextIO
 
 
 class Exit(IntEnum):
@@ -14,15 +14,27 @@ class Exit(IntEnum):
     OK = 0
     FAILED = 1
     REFUSED = 2
+    DIFFERENT = 3
+    TRY_AGAIN = 4
+    INTERRUPTED = 130  # what a shell makes of SIGINT
+    UNREAD = 141  # and of SIGPIPE
 
     @property
     def meaning(self) -> str:
         """What `--help` says about it."""
         return {
-            Exit.OK: "done; also when it was stopped with Ctrl-C or SIGTERM",
-            Exit.FAILED: "it could not run: a folder or an address that cannot be used",
-            Exit.REFUSED: "wrong arguments or settings, or something that has to be installed first",
+            Exit.OK: "done; also when the demo or a worker was told to stop",
+            Exit.FAILED: "not done, or not all of it; doctor --strict: there are warnings",
+            Exit.REFUSED: "wrong arguments or settings, or something is not installed;\n       doctor: there are problems",
+            Exit.DIFFERENT: "reconcile: something differs that is not repaired",
+            Exit.TRY_AGAIN: "Stripe or the database did not answer: run it again",
+            Exit.INTERRUPTED: "stopped with Ctrl-C",
+            Exit.UNREAD: "whoever read the output went away",
         }[self]
+
+
+# The one table of exit codes; `docs/reference/cli.md` has the same.
+EXITS: Final = "exit codes:\n" + "\n".join(f"  {code.value:<5}{code.meaning}" for code in Exit)
 
 
 class CommandError(Exception):
@@ -31,11 +43,13 @@ class CommandError(Exception):
     Args:
         message: what is wrong, without any secret.
         exit: the exit code.
+        code: the same for programs, as `--json` gives it.
     """
 
-    def __init__(self, message: str, exit: Exit = Exit.FAILED) -> None:  # noqa: A002
+    def __init__(self, message: str, exit: Exit = Exit.FAILED, code: str = "failed") -> None:  # noqa: A002
         super().__init__(message)
         self.exit = exit
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,7 @@ class Command:
         description: what its own `--help` says.
         add_arguments: adds its arguments to its parser.
         run: does it, and returns the exit code.
+        examples: command lines to copy.
     """
 
     name: str
@@ -55,6 +70,7 @@ class Command:
     description: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    examples: tuple[str, ...] = ()
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
