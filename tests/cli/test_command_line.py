@@ -21,15 +21,6 @@ TEST_KEYS = {
 }
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"]])
-def test_help_names_every_exit_code(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 0
-    said = capsys.readouterr().out
-    assert all(f"  {code.value}  {code.meaning}" in said for code in Exit)
-
-
 def test_version(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--version"])

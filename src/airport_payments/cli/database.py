@@ -96,6 +96,16 @@ def database_name(url: "URL") -> str:
     return f"{url.get_backend_name()} database {url.database or ''}{where}"
 
 
+def words_of(error: Exception, engine: "Engine | AsyncEngine") -> str:
+    """Return a driver's own words, without SQL, without values, and without the password, should they hold it."""
+    origin = getattr(error, "orig", None) or error
+    first = (str(origin).splitlines() or [""])[0][:200]
+    password = engine.url.password
+    if password and password in first:
+        first = ""
+    return f"{type(origin).__name__}: {first}" if first else type(origin).__name__
+
+
 def refused(message: str) -> CommandError:
     """Return the error for a database that cannot be used as it is given."""
     return CommandError(message, Exit.REFUSED, "configuration_error")

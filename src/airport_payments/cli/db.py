@@ -36,14 +36,20 @@ def _run(arguments: argparse.Namespace) -> int:
 def _init(arguments: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415 - so that --help is quick
 
-    from airport_payments.cli.database import open_repository  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    from airport_payments.cli.database import open_repository, words_of  # noqa: PLC0415
     from airport_payments.cli.desk import waited  # noqa: PLC0415
     from airport_payments.cli.tables import tables_of  # noqa: PLC0415
+    from airport_payments.core.errors import StorageUnavailable  # noqa: PLC0415
 
     with asyncio.Runner() as runner, open_repository(os.environ, runner, may_be_new=True) as storage:
-        before = waited(runner, tables_of(storage.engine))
-        waited(runner, storage.repository.create_tables())
-        made = [name for name in waited(runner, tables_of(storage.engine)) if name not in before]
+        try:
+            before = waited(runner, tables_of(storage.engine))
+            waited(runner, storage.repository.create_tables())
+            made = [name for name in waited(runner, tables_of(storage.engine)) if name not in before]
+        except SQLAlchemyError as error:
+            raise StorageUnavailable(f"{storage.name} does not answer: {words_of(error, storage.engine)}") from None
     if arguments.json:
         print_json({"database": storage.name, "created": made})
     elif made:

@@ -24,6 +24,19 @@ _LOG_FORMAT: Final = "%(levelname)s: %(message)s"
 _WORKER_LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 
 
+class _OneLine(logging.Formatter):
+    """Leaves tracebacks out: somebody sits at a terminal and looks for what to do."""
+
+    def formatException(self, ei: object) -> str:  # noqa: N802 - logging's name
+        """Return nothing of an exception."""
+        del ei
+        return ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line."""
+        return super().format(record).rstrip("\n")
+
+
 class Desk:
     """A gateway of either colour, for a program that waits for each answer.
 
@@ -68,12 +81,13 @@ def waited(runner: asyncio.Runner, result: T | Awaitable[T]) -> T:
 
 
 @contextmanager
-def open_desk(app: str | None, *, worker: bool = False) -> Generator[Desk]:
+def open_desk(app: str | None, *, worker: bool = False, quiet: bool = True) -> Generator[Desk]:
     """Yield the gateway that a command works on, and close it.
 
     Args:
         app: `module:name`, or None for the environment's.
         worker: whether the command runs for long, and its log with it.
+        quiet: whether the library's log is left out, because the command tells what it would.
 
     Raises:
         CommandError: there is no such gateway, or it cannot be made; the message says what to do.
@@ -85,14 +99,19 @@ def open_desk(app: str | None, *, worker: bool = False) -> Generator[Desk]:
 
             settings = StripeSettings.from_env()
             with open_repository(os.environ, runner) as storage:
-                yield from _lent(Desk(storage.gateway(settings), runner), worker=worker)
+                yield from _lent(Desk(storage.gateway(settings), runner), worker=worker, quiet=quiet)
         else:
-            yield from _lent(Desk(_named(app, runner), runner), worker=worker)
+            yield from _lent(Desk(_named(app, runner), runner), worker=worker, quiet=quiet)
 
 
-def _lent(desk: Desk, *, worker: bool) -> Generator[Desk]:
+def _lent(desk: Desk, *, worker: bool, quiet: bool) -> Generator[Desk]:
     # After the team's module, which may have set its own log up: then this does nothing.
-    logging.basicConfig(format=_WORKER_LOG_FORMAT if worker else _LOG_FORMAT)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(_WORKER_LOG_FORMAT) if worker else _OneLine(_LOG_FORMAT))
+    logging.basicConfig(handlers=[handler])
+    log = logging.getLogger("airport_payments")
+    if quiet and log.level == logging.NOTSET:
+        log.setLevel(logging.CRITICAL)  # the command says itself what went wrong
     try:
         yield desk
     finally:

@@ -42,7 +42,8 @@ def _exit(error: PaymentsError) -> Exit:
 
 def _sentence(error: PaymentsError) -> str:
     detail, public = str(error).rstrip("."), error.public_message.rstrip(".")
-    if isinstance(error, ConfigurationError) or detail == public:
+    # What asks to try again is meant for customers; the detail is for whoever sits here.
+    if isinstance(error, ConfigurationError | TryAgain) or detail == public:
         return detail
     return f"{public}: {detail}"
 

@@ -53,7 +53,13 @@ def _refund_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--payment", metavar="PI", help="which payment (the one that paid the booking, or the only one)"
     )
-    parser.add_argument("--reason", choices=REASONS, default=REASONS[-1], help=f"for Stripe ({REASONS[-1]})")
+    parser.add_argument(
+        "--reason",
+        choices=REASONS,
+        default=REASONS[-1],
+        metavar="WHY",
+        help=f"{REASONS[0]}, {REASONS[1]} or {REASONS[2]} (the last)",
+    )
     add_app(parser)
 
 

@@ -103,5 +103,8 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 def shown_url(url: str) -> str:
     """Return an address without what may be secret in it: name, password and query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is none"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -50,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     from airport_payments.cli.desk import open_desk  # noqa: PLC0415 - so that --help is quick
 
-    with open_desk(arguments.app, worker=arguments.work) as desk:
+    with open_desk(arguments.app, worker=arguments.work, quiet=False) as desk:
         return _work(desk) if arguments.work else _once(desk, arguments)
 
 

@@ -20,11 +20,13 @@ from airport_payments.cli.demo.mode import Mode, choose
 NEEDED: Final = ("fastapi", "uvicorn", "jwt", "sqlalchemy", "aiosqlite", "greenlet", "pydantic", "httpx", "stripe")
 
 _DESCRIPTION: Final = """\
-Runs the FastAPI example with a web page: book something, pay it with a test card, watch it being confirmed.
-Nothing leaves this machine: a fake Stripe runs in the same process, and a second run finds its bookings again.
+Runs the FastAPI example with a web page: book something, pay it with a test
+card, watch it being confirmed. Nothing leaves this machine: a fake Stripe runs
+in the same process, and a second run finds its bookings again.
 
-With STRIPE_SECRET_KEY (sk_test_… or rk_test_…), STRIPE_WEBHOOK_SECRET and STRIPE_PUBLISHABLE_KEY in the
-environment it uses Stripe's test mode instead. Live keys are refused.
+With STRIPE_SECRET_KEY (sk_test_… or rk_test_…), STRIPE_WEBHOOK_SECRET and
+STRIPE_PUBLISHABLE_KEY in the environment it uses Stripe's test mode instead.
+Live keys are refused.
 """
 
 
@@ -108,5 +110,10 @@ def _stop(number: int, _frame: object) -> None:
 
 
 DEMO: Final = Command(
-    "demo", "a web page to try it all, with a fake Stripe: no account needed", _DESCRIPTION, _add_arguments, _run
+    "demo",
+    "a web page to try it all, with a fake Stripe: no account needed",
+    _DESCRIPTION,
+    _add_arguments,
+    _run,
+    ("airport-payments demo --port 8080",),
 )

@@ -47,13 +47,13 @@ def check_database(repository: BookingRepository | AsyncBookingRepository, runne
     if engine is None:
         yield _of_the_team(repository, runner)
         return
-    from airport_payments.cli.database import database_name  # noqa: PLC0415 - an extra
+    from airport_payments.cli.database import database_name, words_of  # noqa: PLC0415 - an extra
 
     name = database_name(engine.url)
     try:
         seen = _look(runner, engine)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
-        yield unreachable(f"{name} does not answer: {_reason(error, engine)}")
+        yield unreachable(f"{name} does not answer: {words_of(error, engine)}")
         return
     yield ok("database.answers", f"{name} answers")
     if seen.missing:
@@ -122,7 +122,8 @@ async def _look_async(engine: "AsyncEngine") -> Seen:
 
 
 def _seen(connection: "Connection") -> Seen:
-    from airport_payments.cli.tables import missing, rolled_back_write  # noqa: PLC0415 - an extra
+    from airport_payments.cli.database import words_of  # noqa: PLC0415 - an extra
+    from airport_payments.cli.tables import missing, rolled_back_write  # noqa: PLC0415
 
     dialect = connection.dialect.name
     absent = missing(connection)
@@ -135,18 +136,8 @@ def _seen(connection: "Connection") -> Seen:
     try:
         rolled_back_write(connection)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
-        return Seen(dialect, absent, journal, synchronous, _reason(error, connection.engine))
+        return Seen(dialect, absent, journal, synchronous, words_of(error, connection.engine))
     return Seen(dialect, absent, journal, synchronous)
-
-
-def _reason(error: Exception, engine: "Engine | AsyncEngine") -> str:
-    """Return a driver's own words, without SQL, without values, and without the password, should they hold it."""
-    origin = getattr(error, "orig", None) or error
-    first = (str(origin).splitlines() or [""])[0][:200]
-    password = engine.url.password
-    if password and password in first:
-        first = ""
-    return f"{type(origin).__name__}: {first}" if first else type(origin).__name__
 
 
 def _sqlite(seen: Seen) -> Iterator[Finding]:

@@ -1,0 +1,227 @@
+"""A shop for the command line: a fake Stripe on a socket, a SQLite file, and the command as a process.
+
+Every run is searched for secrets: the key, the webhook secret and client secrets must be in no output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import create_engine
+
+from airport_payments import (
+    Booking,
+    BookingStatus,
+    Money,
+    PaymentGateway,
+    PaymentInReview,
+    StripeSettings,
+)
+from airport_payments.core.decide.route import HANDLED
+from airport_payments.storage.sqlalchemy import SqlAlchemyBookingRepository
+from airport_payments.stripe_api.account import pinned_version
+from airport_payments.testing import FakeStripe
+
+KEY = "sk_test_CANARY0123456789"
+SECRET = "whsec_CANARY0123456789"
+SECRETS = ("CANARY", "_secret_")
+WAIT_S = 60.0
+PRICE = Money(8400, "usd")
+
+SYNC_APP = """
+from sqlalchemy import create_engine
+from airport_payments import Announcement, PaymentGateway, StripeSettings
+from airport_payments.storage.sqlalchemy import SqlAlchemyBookingRepository
+
+def make():
+    repository = SqlAlchemyBookingRepository(create_engine("sqlite:///airport.db"))
+    made = PaymentGateway(repository, StripeSettings.from_env())
+
+    @made.on(Announcement)
+    def hear(news):
+        print("heard", type(news).__name__, news.booking_id, flush=True)
+
+    return made
+
+gateway = make()
+"""
+ASYNC_APP = """
+from sqlalchemy.ext.asyncio import create_async_engine
+from airport_payments import Announcement, AsyncPaymentGateway, StripeSettings
+from airport_payments.storage.sqlalchemy import AsyncSqlAlchemyBookingRepository
+
+def make():
+    repository = AsyncSqlAlchemyBookingRepository(create_async_engine("sqlite+aiosqlite:///airport.db"))
+    made = AsyncPaymentGateway(repository, StripeSettings.from_env())
+
+    @made.on(Announcement)
+    async def hear(news):
+        print("heard", type(news).__name__, news.booking_id, flush=True)
+
+    return made
+
+async def make_async():
+    return make()
+
+gateway = make()
+"""
+APPS = {"sync": SYNC_APP, "async": ASYNC_APP}
+COLOURS = tuple(APPS)
+# Runs before the command, and lets an import fail as if the package were not there.
+BLOCK = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+@dataclass
+class Ended:
+    """What became of a run."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@dataclass
+class Shop:
+    """The fake, the database and the environment of a command."""
+
+    fake: FakeStripe
+    url: str
+    folder: Path
+    env: dict[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.env = {
+            "STRIPE_SECRET_KEY": KEY,
+            "STRIPE_WEBHOOK_SECRET": SECRET,
+            "STRIPE_PUBLISHABLE_KEY": None,
+            "STRIPE_API_BASE": self.url,
+            "AIRPORT_PAYMENTS_NAMESPACE": None,
+            "DATABASE_URL": "sqlite:///airport.db",
+            "COLUMNS": None,
+            **self.env,
+        }
+
+    def variables(self, env: dict[str, str | None] | None = None) -> dict[str, str]:
+        given = {**os.environ, **self.env, **(env or {})}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def command(self, *arguments: str, code: str = "") -> list[str]:
+        program = f"{code}\nimport sys\nfrom airport_payments.cli import main\nsys.exit(main(sys.argv[1:]))"
+        return [sys.executable, "-c", program, *arguments]
+
+    def run(self, *arguments: str, env: dict[str, str | None] | None = None, code: str = "") -> Ended:
+        """Run the command to its end. `env` adds variables, and takes away those that are None."""
+        done = subprocess.run(
+            self.command(*arguments, code=code),
+            cwd=self.folder,
+            env=self.variables(env),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+        )
+        return checked(Ended(done.returncode, done.stdout, done.stderr))
+
+    def app(self, colour: str, name: str = "shop") -> str:
+        """Write the team's own module, and return what to pass to `--app`."""
+        (self.folder / f"{name}.py").write_text(APPS[colour])
+        return f"{name}:gateway"
+
+    def repository(self) -> SqlAlchemyBookingRepository:
+        bookings = SqlAlchemyBookingRepository(create_engine(f"sqlite:///{self.folder / 'airport.db'}"))
+        bookings.create_tables()
+        return bookings
+
+    def open(self, booking_id: str, price: Money = PRICE) -> str:
+        """Book, and open the payment; returns its PaymentIntent."""
+        bookings = self.repository()
+        bookings.add_booking(Booking(booking_id, "alice", price))
+        gateway = PaymentGateway(bookings, StripeSettings(KEY, SECRET, api_base=self.url))
+        try:
+            return gateway.create_payment(booking_id, owner="alice", amount=price).payment_intent_id
+        finally:
+            gateway.close()
+            bookings.engine.dispose()
+
+    def paid(self, booking_id: str, price: Money = PRICE, *, known: bool = True) -> str:
+        """Book and pay; `known`: our tables know it already."""
+        intent = self.open(booking_id, price)
+        self.fake.pay(intent)
+        if known:
+            self.look(booking_id, intent)
+        return intent
+
+    def late(self, booking_id: str) -> str:
+        """Book, cancel behind the gateway's back, and pay all the same: the money is in review."""
+        intent = self.open(booking_id)
+        self.cancelled_behind(booking_id)
+        self.fake.pay(intent)
+        with contextlib.suppress(PaymentInReview):
+            self.look(booking_id, intent)
+        return intent
+
+    def cancelled_behind(self, booking_id: str) -> None:
+        """Cancel a booking as the team's own code does, which tells nobody."""
+        bookings = self.repository()
+        bookings.set_booking_status(booking_id, BookingStatus.CANCELLED)
+        bookings.engine.dispose()
+
+    def look(self, booking_id: str, intent: str) -> None:
+        """Ask Stripe how a PaymentIntent stands."""
+        bookings = self.repository()
+        gateway = PaymentGateway(bookings, StripeSettings(KEY, SECRET, api_base=self.url))
+        try:
+            gateway.confirm_payment(booking_id, intent, owner="alice")
+        finally:
+            gateway.close()
+            bookings.engine.dispose()
+
+    def status(self, booking_id: str) -> str:
+        bookings = self.repository()
+        try:
+            return bookings.booking(booking_id).status.value
+        finally:
+            bookings.engine.dispose()
+
+    def endpoint(self, **given) -> str:
+        """Register our webhook endpoint, as it should be unless told otherwise."""
+        options = {"events": tuple(HANDLED), "api_version": pinned_version(), **given}
+        return self.fake.send_webhooks_to(options.pop("url", "https://shop.example/payment/webhook"), SECRET, **options)
+
+
+def checked(ended: Ended) -> Ended:
+    """Refuse secrets and tracebacks in what was printed."""
+    both = ended.out + ended.err
+    assert not [secret for secret in SECRETS if secret in both], both
+    assert "Traceback" not in both, both
+    return ended
+
+
+def interrupt(process: subprocess.Popen, number: signal.Signals = signal.SIGINT) -> Ended:
+    """Send a signal, and wait for the end."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=WAIT_S)
+    return checked(Ended(process.returncode, out, err))
+
+
+def blocked(*names: str) -> str:
+    """Code that lets these packages be missing."""
+    return BLOCK.format(names=set(names))
