@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = "DATABASE_URL"
 EXTRA: Final = "pip install 'airport-payments[sqlalchemy]'"
+POSTGRES: Final = "pip install 'airport-payments[postgres]'"
 _MISSING: Final = (
     f"{VARIABLE} is not set: put the URL of your database there, such as sqlite:///airport.db, or name your own gateway "
     "with --app module:name"
@@ -119,8 +120,8 @@ def _url(text: str) -> "URL":
         url = make_url(text)
     except (SQLAlchemyError, ValueError):
         raise refused(f"{VARIABLE} is no database URL. One looks like sqlite:///airport.db") from None
-    if url.drivername == "postgres":
-        raise refused(f"{VARIABLE}: write postgresql+psycopg:// instead of postgres://")
+    if url.drivername in {"postgres", "postgresql"}:
+        raise refused(f"{VARIABLE}: name the driver too: postgresql+psycopg:// instead of {url.drivername}://")
     return url
 
 
@@ -152,7 +153,7 @@ def _storage(url: "URL") -> Storage:
     except ImportError as error:
         raise refused(
             f"{VARIABLE}: the driver of {url.drivername} is not installed ({error.name or kind(error)}). "
-            f"For SQLite, install it with: {EXTRA}"
+            f"Install it with: {POSTGRES if url.get_backend_name() == 'postgresql' else EXTRA}"
         ) from None
     except (SQLAlchemyError, TypeError, ValueError) as error:
         raise refused(f"{VARIABLE}: no database can be reached with {url.drivername} ({kind(error)})") from None

@@ -2,20 +2,30 @@
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airport_payments.cli.command import Command, Exit, say
-from airport_payments.cli.options import add_json
+from airport_payments.cli.options import add_app
 from airport_payments.cli.output import print_json
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Generator
+
     from sqlalchemy.engine.interfaces import Dialect
+
+    from airport_payments.storage.sqlalchemy import AsyncSqlAlchemyBookingRepository, SqlAlchemyBookingRepository
+
+    Repository: TypeAlias = SqlAlchemyBookingRepository | AsyncSqlAlchemyBookingRepository
 
 _DESCRIPTION: Final = """\
 init  makes the tables that are missing in the database at DATABASE_URL.
       What is there is left as it is.
 sql   prints the statements that make them, for your own migrations.
       It needs no database.
+
+With your own bookings table, prefix or schema, name your gateway with --app.
 """
 DIALECTS: Final = ("sqlite", "postgresql")
 
@@ -23,7 +33,7 @@ DIALECTS: Final = ("sqlite", "postgresql")
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("init", "sql"), metavar="init|sql", help="make the tables, or print them")
     parser.add_argument("--dialect", choices=DIALECTS, help="for sql: whose (that of DATABASE_URL, or sqlite)")
-    add_json(parser)
+    add_app(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -33,37 +43,67 @@ def _run(arguments: argparse.Namespace) -> int:
     return _init(arguments) if arguments.action == "init" else _sql(arguments)
 
 
-def _init(arguments: argparse.Namespace) -> int:
+@contextmanager
+def _repository(arguments: argparse.Namespace) -> "Generator[tuple[Repository, asyncio.Runner]]":
+    """Yield the repository whose tables these are: of the team's gateway, or on DATABASE_URL."""
     import asyncio  # noqa: PLC0415 - so that --help is quick
 
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+    from airport_payments.cli.database import open_repository, refused  # noqa: PLC0415
+    from airport_payments.cli.desk import open_desk  # noqa: PLC0415
+    from airport_payments.storage.sqlalchemy import (  # noqa: PLC0415
+        AsyncSqlAlchemyBookingRepository,
+        SqlAlchemyBookingRepository,
+    )
 
-    from airport_payments.cli.database import open_repository, words_of  # noqa: PLC0415
+    if arguments.app is None:
+        with asyncio.Runner() as runner, open_repository(os.environ, runner, may_be_new=True) as storage:
+            yield storage.repository, runner
+    else:
+        with open_desk(arguments.app) as desk:
+            repository = desk.repository
+            if not isinstance(repository, SqlAlchemyBookingRepository | AsyncSqlAlchemyBookingRepository):
+                raise refused(f"--app {arguments.app}: a {type(repository).__name__} makes its tables itself")
+            yield repository, desk.runner
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - an extra
+
+    from airport_payments.cli.database import database_name, words_of  # noqa: PLC0415
     from airport_payments.cli.desk import waited  # noqa: PLC0415
-    from airport_payments.cli.tables import tables_of  # noqa: PLC0415
+    from airport_payments.cli.tables import missing_in  # noqa: PLC0415
     from airport_payments.core.errors import StorageUnavailable  # noqa: PLC0415
 
-    with asyncio.Runner() as runner, open_repository(os.environ, runner, may_be_new=True) as storage:
+    with _repository(arguments) as (repository, runner):
+        engine, tables = repository.engine, repository.tables
+        name = database_name(engine.url)
         try:
-            before = waited(runner, tables_of(storage.engine))
-            waited(runner, storage.repository.create_tables())
-            made = [name for name in waited(runner, tables_of(storage.engine)) if name not in before]
+            before = missing_in(engine, tables, runner)
+            waited(runner, repository.create_tables())
+            after = missing_in(engine, tables, runner)
         except SQLAlchemyError as error:
-            raise StorageUnavailable(f"{storage.name} does not answer: {words_of(error, storage.engine)}") from None
+            raise StorageUnavailable(f"{name} does not answer: {words_of(error, engine)}") from None
+    made = [table for table in before if table not in after]
     if arguments.json:
-        print_json({"database": storage.name, "created": made})
-    elif made:
-        say(f"{storage.name}: made {', '.join(made)}.")
+        print_json({"database": name, "created": made, "missing": after})
     else:
-        say(f"{storage.name}: all tables are there.")
-    return Exit.OK
+        say(f"{name}: made {', '.join(made)}." if made else f"{name}: all tables are there.")
+        if after:
+            say(f"Your own {', '.join(after)} is not there; it is left to you.")
+    return Exit.FAILED if after else Exit.OK
 
 
 def _sql(arguments: argparse.Namespace) -> int:
     from airport_payments.cli.tables import statements  # noqa: PLC0415 - an extra
+    from airport_payments.storage.sqlalchemy import metadata  # noqa: PLC0415
 
-    dialect = _dialect(arguments.dialect)
-    found = statements(dialect)
+    if arguments.app is None:
+        dialect, ours = _dialect(arguments.dialect), metadata
+    else:
+        with _repository(arguments) as (repository, _):
+            dialect = _dialect(arguments.dialect or repository.engine.dialect.name)
+            ours = repository.tables.metadata
+    found = statements(ours, dialect)
     if arguments.json:
         print_json({"dialect": dialect.name, "statements": list(found)})
     else:

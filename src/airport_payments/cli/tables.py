@@ -1,17 +1,18 @@
-"""The tables of the SQLAlchemy storage, as a database has them and as SQL."""
+"""The tables of a repository, as a database has them and as SQL."""
 
-from collections.abc import Awaitable, Sequence
+import asyncio
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, inspect
+from sqlalchemy import Connection, MetaData, Table, insert, inspect
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from airport_payments.storage.sqlalchemy.tables import history, metadata
+from airport_payments.storage.sqlalchemy.tables import Tables
 
 
-def statements(dialect: Dialect) -> Sequence[str]:
+def statements(metadata: MetaData, dialect: Dialect) -> Sequence[str]:
     """Return the statements that make the tables and indexes."""
     found: list[str] = []
     for table in metadata.sorted_tables:
@@ -21,39 +22,34 @@ def statements(dialect: Dialect) -> Sequence[str]:
     return ["\n".join(line.rstrip().replace("\t", "  ") for line in text.splitlines()) for text in found]
 
 
-def tables_of(engine: Engine | AsyncEngine) -> list[str] | Awaitable[list[str]]:
-    """Return the names of our tables that a database has, in our order."""
+def missing_in(engine: Engine | AsyncEngine, tables: Tables, runner: asyncio.Runner) -> list[str]:
+    """Return the names of the tables that a database lacks. Raises what SQLAlchemy raises."""
     if isinstance(engine, AsyncEngine):
-        return _tables_async(engine)
+        return runner.run(_missing_async(engine, tables))
     with engine.connect() as connection:
-        return existing(connection)
+        return missing(connection, tables)
 
 
-def existing(connection: Connection) -> list[str]:
-    """Return the names of our tables that are there, in our order."""
-    there = set(inspect(connection).get_table_names())
-    return [table.name for table in metadata.sorted_tables if table.name in there]
-
-
-async def _tables_async(engine: AsyncEngine) -> list[str]:
+async def _missing_async(engine: AsyncEngine, tables: Tables) -> list[str]:
     async with engine.connect() as connection:
-        return await connection.run_sync(existing)
+        return await connection.run_sync(missing, tables)
 
 
-def missing(connection: Connection) -> list[str]:
-    """Return the names of our tables that are not there, in our order."""
-    there = existing(connection)
-    return [table.name for table in metadata.sorted_tables if table.name not in there]
+def missing(connection: Connection, tables: Tables) -> list[str]:
+    """Return the names of the tables that are not there: ours, and the team's own."""
+    inspector = inspect(connection)
+    wanted: list[Table] = list(dict.fromkeys([tables.bookings.table, *tables.metadata.sorted_tables]))
+    return [table.fullname for table in wanted if not inspector.has_table(table.name, schema=table.schema)]
 
 
-def rolled_back_write(connection: Connection) -> None:
+def rolled_back_write(connection: Connection, tables: Tables) -> None:
     """Write a line of history, and take it back. Raises what the driver raises."""
     values = {
         column.name: "doctor" if issubclass(column.type.python_type, str) else 0
-        for column in history.columns
-        if not column.nullable and column.autoincrement is not True
+        for column in tables.history.columns
+        if not column.nullable
     }
     try:
-        connection.execute(insert(history).values(values))
+        connection.execute(insert(tables.history).values(values))
     finally:
         connection.rollback()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from airport_payments.storage.sqlalchemy.tables import Tables
+
 _NOBODY: Final = "doctor:nobody"  # an id that no booking has
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SYNCHRONOUS: Final = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
@@ -44,14 +46,15 @@ class Seen:
 def check_database(repository: BookingRepository | AsyncBookingRepository, runner: asyncio.Runner) -> Iterator[Finding]:
     """Check the database of a gateway."""
     engine = cast("Engine | AsyncEngine | None", getattr(repository, "engine", None))
-    if engine is None:
+    tables = cast("Tables | None", getattr(repository, "tables", None))
+    if engine is None or tables is None:
         yield _of_the_team(repository, runner)
         return
     from airport_payments.cli.database import database_name, words_of  # noqa: PLC0415 - an extra
 
     name = database_name(engine.url)
     try:
-        seen = _look(runner, engine)
+        seen = _look(runner, engine, tables)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
         yield unreachable(f"{name} does not answer: {words_of(error, engine)}")
         return
@@ -107,26 +110,26 @@ def _of_the_team(repository: BookingRepository | AsyncBookingRepository, runner:
     return ok("database.answers", f"your repository ({kind}) answers; what it writes is not checked here")
 
 
-def _look(runner: asyncio.Runner, engine: "Engine | AsyncEngine") -> Seen:
+def _look(runner: asyncio.Runner, engine: "Engine | AsyncEngine", tables: "Tables") -> Seen:
     from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415 - an extra
 
     if isinstance(engine, AsyncEngine):
-        return runner.run(_look_async(engine))
+        return runner.run(_look_async(engine, tables))
     with engine.connect() as connection:
-        return _seen(connection)
+        return _seen(connection, tables)
 
 
-async def _look_async(engine: "AsyncEngine") -> Seen:
+async def _look_async(engine: "AsyncEngine", tables: "Tables") -> Seen:
     async with engine.connect() as connection:
-        return await connection.run_sync(_seen)
+        return await connection.run_sync(_seen, tables)
 
 
-def _seen(connection: "Connection") -> Seen:
+def _seen(connection: "Connection", tables: "Tables") -> Seen:
     from airport_payments.cli.database import words_of  # noqa: PLC0415 - an extra
     from airport_payments.cli.tables import missing, rolled_back_write  # noqa: PLC0415
 
     dialect = connection.dialect.name
-    absent = missing(connection)
+    absent = missing(connection, tables)
     if absent:
         return Seen(dialect, absent)
     journal, synchronous = "", 2
@@ -134,7 +137,7 @@ def _seen(connection: "Connection") -> Seen:
         journal = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
         synchronous = int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
     try:
-        rolled_back_write(connection)
+        rolled_back_write(connection, tables)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
         return Seen(dialect, absent, journal, synchronous, words_of(error, connection.engine))
     return Seen(dialect, absent, journal, synchronous)
