@@ -5,30 +5,50 @@ NOT part of the library. Your service has its own login and its own bookings; re
 
 import os
 import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
 import jwt
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from airport_payments import (
     Booking,
+    BookingAlreadyPaid,
     BookingNotFound,
     BookingNotPayable,
-    BookingStatus,
+    Cancellation,
+    CancelOutcome,
     ConfigurationError,
+    HistoryLine,
+    Money,
+    RefundReport,
     Unauthorized,
 )
 from airport_payments.contract import Response, answer, booking_data, error_answer, money, parse
 from airport_payments.contract_models import Body, json_number
 from airport_payments.core.errors import InternalError, InvalidRequest, MethodNotAllowed, NoSuchEndpoint
 
+from . import story
+
+Amount = Annotated[Decimal, BeforeValidator(json_number)]
+LONGEST_HOLD_S = 24 * 3600
+
 
 class NewBooking(Body):
     """What a customer books. A real airport looks the price up; here the caller names it."""
 
-    amount: Annotated[Decimal, BeforeValidator(json_number)]
+    amount: Amount
     currency: str
+    hold_seconds: int | None = Field(default=None, ge=1, le=LONGEST_HOLD_S)
+
+
+class RefundRequest(Body):
+    """What staff give back. Without an amount it is all that is left."""
+
+    request_id: str
+    amount: Amount | None = None
 
 
 class Tokens:
@@ -64,7 +84,8 @@ def database_url(*, asynchronous: bool = False) -> str:
 def new_booking(owner: str, body: bytes) -> Booking:
     """Return the booking that a request describes. Raises `InvalidRequest`."""
     asked = parse(body, NewBooking)
-    return Booking(f"b-{secrets.token_hex(6)}", owner, money(asked.amount, asked.currency))
+    held = None if asked.hold_seconds is None else datetime.now(UTC) + timedelta(seconds=asked.hold_seconds)
+    return Booking(f"b-{secrets.token_hex(6)}", owner, money(asked.amount, asked.currency), hold_until=held)
 
 
 def own(booking: Booking | None, owner: str) -> Booking:
@@ -74,11 +95,10 @@ def own(booking: Booking | None, owner: str) -> Booking:
     return booking
 
 
-def cancellable(booking: Booking) -> Booking:
-    """Return the booking if it may still be cancelled here. Raises `BookingNotPayable`: a paid one needs a refund."""
-    if booking.status is BookingStatus.CONFIRMED:
-        raise BookingNotPayable("a confirmed booking is not cancelled here")
-    return booking
+def refund_of(booking: Booking, body: bytes) -> tuple[str, Money | None]:
+    """Return the request's own id and the amount, None for all that is left. Raises `InvalidRequest`."""
+    asked = parse(body, RefundRequest)
+    return asked.request_id, None if asked.amount is None else money(asked.amount, booking.price.currency)
 
 
 def booked(booking: Booking) -> Response:
@@ -86,9 +106,41 @@ def booked(booking: Booking) -> Response:
     return answer(201, {"success": True, "data": {"bookingId": booking.id}})
 
 
-def shown(booking: Booking) -> Response:
-    """Answer with a booking."""
-    return answer(200, {"success": True, "data": booking_data(booking)})
+def shown(booking: Booking, **more: object) -> Response:
+    """Answer with a booking, and until when it is held if it is."""
+    if booking.hold_until is not None:
+        more["holdUntil"] = booking.hold_until.isoformat()
+    return answer(200, {"success": True, "data": {**booking_data(booking), **more}})
+
+
+def cancelled(result: Cancellation) -> Response:
+    """Answer a cancellation: the booking, and an `outcome` where the payment was faster (`paid`, `processing`)."""
+    if result.outcome is CancelOutcome.CANCELLED:
+        return shown(result.booking)
+    return shown(result.booking, outcome=result.outcome)
+
+
+def not_cancelled(error: BookingAlreadyPaid) -> Response:
+    """Answer a cancellation that comes too late. This booking service has a word of its own for it."""
+    return error_answer(BookingNotPayable(str(error)))
+
+
+def refunded(refund: RefundReport) -> Response:
+    """Answer a refund: how it stands, and what is left of the payment."""
+    data = {
+        "refundId": refund.refund_id,
+        "amount": float(refund.amount.to_major()),
+        "left": float(refund.rest.to_major()),
+        "currency": refund.amount.currency,
+        "refundStatus": refund.state,
+        "bookingStatus": refund.booking_status,
+    }
+    return answer(200, {"success": True, "data": data})
+
+
+def history(lines: Sequence[HistoryLine]) -> Response:
+    """Answer with what happened to a booking, in plain words."""
+    return answer(200, {"success": True, "data": {"history": story.told(lines)}})
 
 
 def page_settings() -> Response:

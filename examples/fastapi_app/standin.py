@@ -1,12 +1,11 @@
 """A stand-in for the airport's booking service. NOT part of the library."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import wraps
 
 from fastapi import APIRouter, Request, Response
 
-from airport_payments import AsyncPaymentGateway, BookingStatus, StorageUnavailable, TryAgain
+from airport_payments import AsyncPaymentGateway, BookingAlreadyPaid, StorageUnavailable
 from airport_payments.contract import Headers, bearer_token, error_answer
 from airport_payments.contract import Response as Answer
 from airport_payments.storage.sqlalchemy import AsyncSqlAlchemyBookingRepository
@@ -42,7 +41,7 @@ def stand_in(
     @router.post("/bookings", status_code=201, response_model=None)
     @served
     async def book(request: Request) -> Answer:
-        """Book something: `{amount, currency}`."""
+        """Book something: `{amount, currency, holdSeconds?}`."""
         booking = airport.new_booking(await caller(request), await request.body())
         await bookings.add_booking(booking)
         return airport.booked(booking)
@@ -58,12 +57,29 @@ def stand_in(
     @served
     async def cancel(request: Request, booking_id: str) -> Answer:
         """Cancel one of the caller's bookings that is not paid."""
+        try:
+            return airport.cancelled(await gateway.cancel(booking_id, owner=await caller(request)))
+        except BookingAlreadyPaid as error:
+            return airport.not_cancelled(error)
+
+    # These two are for staff. A real airport guards them with a login of theirs; here the booking's owner plays staff.
+
+    @router.post("/bookings/{booking_id}/refund", response_model=None)
+    @served
+    async def refund(request: Request, booking_id: str) -> Answer:
+        """Staff: give money back: `{requestId, amount?}`."""
         owner = await caller(request)
-        airport.cancellable(airport.own(await bookings.booking(booking_id), owner))
-        await bookings.set_booking_status(booking_id, BookingStatus.CANCELLED)
-        with suppress(TryAgain):  # at once; what it cannot do now, its worker finds later
-            await gateway.booking_changed(booking_id)
-        return airport.shown(airport.own(await bookings.booking(booking_id), owner))
+        booking = airport.own(await bookings.booking(booking_id), owner)
+        request_id, amount = airport.refund_of(booking, await request.body())
+        return airport.refunded(await gateway.refund(booking_id, amount=amount, request_id=request_id, owner=owner))
+
+    @router.get("/bookings/{booking_id}/history", response_model=None)
+    @served
+    async def history(request: Request, booking_id: str) -> Answer:
+        """Staff: what happened to a booking, in plain words."""
+        owner = await caller(request)
+        airport.own(await bookings.booking(booking_id), owner)
+        return airport.history(await bookings.history(booking_id))
 
     @router.get("/config", response_model=None)
     @served

@@ -1,12 +1,11 @@
 """A stand-in for the airport's booking service. NOT part of the library."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 
 from flask import Blueprint, Response, request
 
-from airport_payments import BookingStatus, PaymentGateway, StorageUnavailable, TryAgain
+from airport_payments import BookingAlreadyPaid, PaymentGateway, StorageUnavailable
 from airport_payments.contract import Headers, bearer_token, error_answer
 from airport_payments.contract import Response as Answer
 from airport_payments.storage.sqlalchemy import SqlAlchemyBookingRepository
@@ -51,12 +50,26 @@ def stand_in(bookings: SqlAlchemyBookingRepository, gateway: PaymentGateway, tok
     @routes.post("/bookings/<booking_id>/cancel")
     @served
     def cancel(booking_id: str) -> Answer:
+        try:
+            return airport.cancelled(gateway.cancel(booking_id, owner=caller()))
+        except BookingAlreadyPaid as error:
+            return airport.not_cancelled(error)
+
+    # These two are for staff. A real airport guards them with a login of theirs; here the booking's owner plays staff.
+
+    @routes.post("/bookings/<booking_id>/refund")
+    @served
+    def refund(booking_id: str) -> Answer:
         owner = caller()
-        airport.cancellable(airport.own(bookings.booking(booking_id), owner))
-        bookings.set_booking_status(booking_id, BookingStatus.CANCELLED)
-        with suppress(TryAgain):  # at once; what it cannot do now, its worker finds later
-            gateway.booking_changed(booking_id)
-        return airport.shown(airport.own(bookings.booking(booking_id), owner))
+        booking = airport.own(bookings.booking(booking_id), owner)
+        request_id, amount = airport.refund_of(booking, request.get_data())
+        return airport.refunded(gateway.refund(booking_id, amount=amount, request_id=request_id, owner=owner))
+
+    @routes.get("/bookings/<booking_id>/history")
+    @served
+    def history(booking_id: str) -> Answer:
+        airport.own(bookings.booking(booking_id), caller())
+        return airport.history(bookings.history(booking_id))
 
     @routes.get("/config")
     @served

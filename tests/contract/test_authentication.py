@@ -11,7 +11,13 @@ from .expect import ok, refused
 from .harness import CONFIRM, CREATE, JWT_SECRET, STATUS, bearer, token
 
 CALLS = [("POST", CREATE), ("POST", CONFIRM), ("GET", STATUS + "b-1")]
-STAND_IN = [("POST", "/bookings"), ("GET", "/bookings/b-1"), ("POST", "/bookings/b-1/cancel")]
+STAND_IN = [
+    ("POST", "/bookings"),
+    ("GET", "/bookings/b-1"),
+    ("POST", "/bookings/b-1/cancel"),
+    ("POST", "/bookings/b-1/refund"),
+    ("GET", "/bookings/b-1/history"),
+]
 GOOD = b'{"bookingId":"b-1","amount":450.99,"currency":"usd","paymentIntentId":"pi_12345678"}'
 NOW = int(time.time())
 
