@@ -1,7 +1,8 @@
 /** Talks to the airport's API: the guide's endpoints, the stand-in for bookings, and the demo's own two. */
 
 /** @typedef {import("./words.js").Status} Status */
-/** @typedef {{bookingId: string, amount: number, currency: string, status: string}} Booking */
+/** @typedef {{bookingId: string, amount: number, currency: string, status: string, holdUntil?: string, outcome?: string}} Booking */
+/** @typedef {{at: string, text: string, tone: import("./words.js").Tone, event: string | null}} Line */
 
 const TOKEN = "airport-token";
 const TRIES = 4;
@@ -116,10 +117,12 @@ const named = (id) => encodeURIComponent(id);
  * Book. Returns the booking's id.
  * @param {number} amount
  * @param {string} currency
+ * @param {number} holdSeconds how long it is held; 0 for ever
  * @returns {Promise<string>}
  */
-export async function book(amount, currency) {
-  return (await call("POST", "/bookings", { amount, currency })).data.bookingId;
+export async function book(amount, currency, holdSeconds) {
+  const held = holdSeconds ? { holdSeconds } : {};
+  return (await call("POST", "/bookings", { amount, currency, ...held })).data.bookingId;
 }
 
 /**
@@ -136,6 +139,23 @@ export async function booking(id) {
  */
 export async function cancel(id) {
   return (await call("POST", `/bookings/${named(id)}/cancel`)).data;
+}
+
+/**
+ * Give money back, as the airport's staff. The same request again is the same refund.
+ * @param {string} id
+ * @param {import("./refund.js").Refund} refund
+ */
+export async function refund(id, refund) {
+  return (await call("POST", `/bookings/${named(id)}/refund`, refund)).data;
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<Line[]>} what the airport wrote down, oldest first
+ */
+export async function history(id) {
+  return (await call("GET", `/bookings/${named(id)}/history`)).data.history;
 }
 
 /**

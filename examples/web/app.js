@@ -1,23 +1,27 @@
 /**
- * The page's flow: book, open the payment, pay with Stripe, watch it being confirmed.
+ * The page's flow: book, open the payment, pay with Stripe, watch it being confirmed, and what becomes of it later.
  *
  * The booking's id stands in the URL's fragment, so that a reload finds it again. The client secret stands nowhere but in
  * this module's memory: after a reload the airport is asked for it again.
  */
 
 import * as api from "./api.js";
+import { chosen, currency, suggestAmount } from "./choose.js";
 import { answerOf } from "./dialog.js";
+import { Countdown } from "./hold.js";
+import { askRefund } from "./refund.js";
 import { loadStripe } from "./stripe.js";
-import { entries, remember, remembered, rememberItem } from "./story.js";
+import {
+  cancelledHere, entries, openRefund, remember, rememberCancelled, remembered, rememberItem, rememberRefund, told,
+} from "./story.js";
 import * as view from "./view.js";
 import { Watcher } from "./watcher.js";
-import { SERVICES, decimals, money, news, readAmount, refusal } from "./words.js";
+import { cancellation, ending, money, news, readAmount, refusal } from "./words.js";
 
 /** @typedef {import("./words.js").Status} Status */
 
 /** After so many answers without a confirmation the airport is told to ask Stripe itself; then the customer is told. */
 const PATIENCE = { answers: 4, long: 12 };
-const FINAL = ["completed", "refunded", "partially_refunded", "disputed", "review"];
 
 /** @type {any} Stripe.js or its stand-in */
 let stripe = null;
@@ -27,8 +31,15 @@ let booking = null;
 let payment = null;
 let working = false;
 let unconfirmed = 0;
+/** @type {Status | null} the last that was seen of this booking */
+let seen = null;
+/** @type {api.Line[]} what the airport wrote down of this booking */
+let lines = [];
 
-const watcher = new Watcher(() => api.status(booking?.bookingId ?? ""), onStatus, onLost);
+/** @typedef {{status: Status, history: api.Line[]}} Look */
+
+const watcher = new Watcher(look, onLook, onLost);
+const hold = new Countdown(view.showHold, onHoldOver);
 
 // ---- small things -----------------------------------------------------------------------------------------------------
 
@@ -60,7 +71,7 @@ const words = (error) => (error instanceof api.ApiError ? refusal(error) : error
 function tell(text, tone = "neutral") {
   if (booking === null) return;
   remember(booking.bookingId, text, tone);
-  view.showTimeline(entries(booking.bookingId));
+  view.showTimeline(told(booking.bookingId, lines));
   view.announce(text);
 }
 
@@ -80,26 +91,9 @@ function putInAddress(id) {
 
 // ---- choosing ---------------------------------------------------------------------------------------------------------
 
-const chosen = () => {
-  const radio = /** @type {HTMLInputElement} */ (document.querySelector("input[name=service]:checked"));
-  return SERVICES[/** @type {keyof typeof SERVICES} */ (radio.value)];
-};
-
-/** @returns {"usd" | "eur" | "gbp" | "aed" | "jpy" | "kwd"} */
-const currency = () => view.at("currency").value;
-
-function suggestAmount() {
-  view.at("amount").value = chosen().prices[currency()];
-  view.at("amount").inputMode = decimals(currency()) ? "decimal" : "numeric";
-  view.problem("amount-error", "");
-  for (const place of document.querySelectorAll("[data-price]")) {
-    const service = SERVICES[/** @type {keyof typeof SERVICES} */ (place.getAttribute("data-price"))];
-    place.textContent = money(Number(service.prices[currency()]), currency());
-  }
-}
-
 function startOver() {
   watcher.stop();
+  hold.stop();
   booking = null;
   closePayment();
   putInAddress("");
@@ -114,7 +108,7 @@ async function book() {
   view.at("amount").setAttribute("aria-invalid", String(problem !== ""));
   if (problem) return view.at("amount").focus();
   try {
-    const id = await api.book(amount, currency());
+    const id = await api.book(amount, currency(), Number(view.at("hold-for").value));
     putInAddress(id);
     rememberItem(id, chosen().name);
     booking = await api.booking(id);
@@ -132,11 +126,16 @@ async function book() {
 async function enter() {
   if (booking === null) return;
   unconfirmed = 0;
+  seen = null;
+  lines = [];
   view.showBooking(booking, remembered(booking.bookingId));
-  view.showTimeline(entries(booking.bookingId));
-  onStatus(await api.status(booking.bookingId));
-  if (booking.status === "pending" && !ended()) await openPayment();
-  if (!ended()) watcher.soon();
+  view.problem("refund-problem", "");
+  hold.start(booking.holdUntil, booking.status === "pending");
+  await see();
+  if (booking.status === "pending" && !ended() && !hold.over) await openPayment();
+  watcher.soon();
+  const refund = openRefund(booking.bookingId);
+  if (refund !== null) alone("refund", () => giveBack(refund)).catch(broken);
 }
 
 const ended = () => view.shown() === "done" || view.shown() === "over";
@@ -156,8 +155,10 @@ async function openPayment() {
     follow(paymentIntent?.status ?? "requires_payment_method");
   } catch (error) {
     if (!(error instanceof api.ApiError) || error.status !== 409) throw error;
-    onStatus(await api.status(booking.bookingId)); // it was paid, cancelled or taken into review meanwhile
-    if (!ended()) throw error;
+    await see(); // it was paid, cancelled or taken into review meanwhile
+    if (ended()) return;
+    if (!hold.over) throw error;
+    onHoldOver();
   }
 }
 
@@ -184,6 +185,7 @@ function finish(stripeStatus) {
   const taken = stripeStatus === "succeeded";
   unconfirmed = 0;
   view.at("check-again").hidden = true;
+  view.write("finishing-title", "Confirming your booking");
   view.write("finishing-text", taken
     ? "Stripe has your payment. The airport is confirming the booking."
     : "Your bank is working on the payment. This may take a while.");
@@ -219,6 +221,7 @@ function settled({ error, paymentIntent }, place) {
     return follow(paymentIntent.status);
   }
   if (error.type === "validation_error") return undefined;
+  if (ended()) return watcher.soon(); // it was cancelled or paid elsewhere while the bank was asked
   const now = error.payment_intent?.status ?? "requires_payment_method";
   if (error.code === "payment_intent_unexpected_state") return follow(now); // another tab was faster
   if (error.type !== "api_connection_error") tell(`${declined(error)} Nothing was charged.`, "bad");
@@ -234,15 +237,36 @@ function declined({ code, message }) {
 
 // ---- watching ---------------------------------------------------------------------------------------------------------
 
-/** @param {Status} now what the airport's database says */
-function onStatus(now) {
+/** @returns {Promise<Look>} what the airport's database says */
+async function look() {
+  const id = booking?.bookingId ?? "";
+  const [status, history] = await Promise.all([api.status(id), api.history(id)]);
+  return { status, history };
+}
+
+/** Look now. */
+async function see() {
+  const before = booking;
+  const found = await look();
+  if (booking?.bookingId === before?.bookingId) onLook(found);
+}
+
+/** @param {Look} found */
+function onLook({ status, history }) {
   if (booking === null) return;
-  const change = news(now);
-  const known = entries(booking.bookingId).some(({ text }) => text === change?.text);
-  view.showStatus(now);
-  if (change && !known) tell(change.text, change.tone);
-  if (FINAL.includes(now.paymentStatus) || now.bookingStatus === "cancelled") end(now);
-  else if (view.shown() === "finishing") hurry();
+  lines = history;
+  view.showTimeline(told(booking.bookingId, lines));
+  view.showStatus(status);
+  if (seen !== null && seen.paymentStatus !== status.paymentStatus && news(status)) view.announce(news(status));
+  seen = status;
+  if (status.bookingStatus !== "pending") hold.stop();
+  const { bookingId, amount, currency: code } = booking;
+  const facts = {
+    price: money(amount, code), item: remembered(bookingId).toLowerCase(), expired: hold.over && !cancelledHere(bookingId),
+  };
+  const end = ending(status, facts);
+  if (end !== null) showEnd(end);
+  else if (view.shown() === "finishing" && payment !== null) hurry();
 }
 
 /** The webhook is late: let the airport ask Stripe, and then tell the customer. */
@@ -254,21 +278,26 @@ function hurry() {
   view.at("check-again").hidden = false;
 }
 
-/** @param {Status} now */
-function end(now) {
-  if (booking === null) return;
-  const price = money(booking.amount, booking.currency);
+/**
+ * It goes on being watched: money may go back, or a bank may ask for it, long after.
+ * @param {import("./words.js").Ending} end
+ */
+function showEnd(end) {
   closePayment();
-  watcher.stop();
-  if (now.paymentStatus === "completed") {
-    view.write("done-text", `You paid ${price} for ${remembered(booking.bookingId).toLowerCase()}.`);
-    return view.show("done");
-  }
-  const cancelled = now.bookingStatus === "cancelled";
-  const looked = now.paymentStatus === "review";
-  view.write("over-title", cancelled ? "This booking is cancelled" : looked ? "We are looking at this payment" : "This payment has changed");
-  view.write("over-text", looked ? "A person at the airport looks at it and will come back to you." : cancelled ? "Nothing was charged." : "See what happened for the details.");
-  return view.show("over");
+  view.write(`${end.view}-title`, end.title);
+  view.write(`${end.view}-text`, end.text);
+  view.show(end.view);
+}
+
+/** The time is up: nothing more is paid here, and the airport's worker cancels the booking in a moment. */
+function onHoldOver() {
+  watcher.soon();
+  if (working || ended()) return; // a payment that was begun comes to its own end
+  closePayment();
+  view.at("check-again").hidden = true;
+  view.write("finishing-title", "Your hold is over");
+  view.write("finishing-text", "It was not paid in time. The airport is cancelling the booking; nothing was charged.");
+  view.show("finishing");
 }
 
 /** @param {unknown} error of a status question: the next one may go through */
@@ -282,11 +311,42 @@ async function cancel() {
   if (!(await answerOf(view.at("cancel-dialog"), view.at("cancel-yes"), view.at("cancel-no")))) return;
   try {
     booking = await api.cancel(booking.bookingId);
-    tell("You cancelled the booking.");
+    rememberCancelled(booking.bookingId);
+    tell(cancellation(booking));
   } catch (error) {
     if (!(error instanceof api.ApiError) || error.status !== 409) throw error; // paid meanwhile: the status says so
   }
-  onStatus(await api.status(booking.bookingId));
+  await see();
+}
+
+// ---- giving money back ------------------------------------------------------------------------------------------------
+
+async function refund() {
+  if (booking === null) return;
+  const { bookingId, currency: code } = booking;
+  view.problem("refund-problem", "");
+  const asked = await askRefund(code);
+  if (asked === null) return;
+  rememberRefund(bookingId, asked); // so that a reload in the middle does not lose it, and does not double it
+  tell(`You asked for ${asked.amount === undefined ? "all that is left" : money(asked.amount, code)} back.`);
+  await giveBack(asked);
+}
+
+/** @param {import("./refund.js").Refund} asked */
+async function giveBack(asked) {
+  if (booking === null) return;
+  const { bookingId } = booking;
+  try {
+    await api.refund(bookingId, asked);
+    rememberRefund(bookingId, null);
+  } catch (error) {
+    if (!(error instanceof api.ApiError) || error.status === 401) throw error;
+    if (error.status >= 400 && error.status < 500) rememberRefund(bookingId, null); // anything else: a reload asks again
+    if (booking?.bookingId === bookingId) view.problem("refund-problem", words(error));
+  }
+  if (booking?.bookingId !== bookingId) return;
+  await see();
+  watcher.soon();
 }
 
 // ---- starting ---------------------------------------------------------------------------------------------------------
@@ -296,6 +356,7 @@ async function restore() {
   const id = idInAddress();
   if (!id) return startOver();
   if (id === booking?.bookingId) return undefined;
+  watcher.stop();
   closePayment();
   booking = await api.booking(id);
   return enter();
@@ -311,8 +372,10 @@ function listen() {
   on("payment-form", "submit", pay, "pay");
   on("continue-bank", "click", continueWithBank);
   on("cancel", "click", cancel);
+  on("refund", "click", refund);
   view.at("booking-form").addEventListener("change", (/** @type {Event} */ event) => {
-    if (event.target !== view.at("amount")) suggestAmount();
+    const { name } = /** @type {HTMLInputElement} */ (event.target);
+    if (["service", "currency"].includes(name)) suggestAmount();
   });
   view.at("check-again").addEventListener("click", () => watcher.soon());
   view.at("reload").addEventListener("click", () => location.reload());

@@ -7,8 +7,10 @@
  */
 function goRound(dialog, event) {
   if (event.key !== "Tab") return;
-  const stops = [.../** @type {NodeListOf<HTMLElement>} */ (dialog.querySelectorAll("button, input, a[href]"))];
-  const at = stops.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const all = [.../** @type {NodeListOf<HTMLInputElement>} */ (dialog.querySelectorAll("button, input, a[href]"))];
+  // As the browser does it: what is hidden is passed over, and of radio buttons the chosen one stands for all.
+  const stops = all.filter((stop) => stop.checkVisibility() && (stop.type !== "radio" || stop.checked));
+  const at = stops.indexOf(/** @type {HTMLInputElement} */ (document.activeElement));
   const next = stops[(at + (event.shiftKey ? -1 : 1) + stops.length) % stops.length];
   event.preventDefault();
   next?.focus();
@@ -19,9 +21,10 @@ function goRound(dialog, event) {
  * @param {HTMLDialogElement} dialog
  * @param {HTMLButtonElement} yes
  * @param {HTMLButtonElement} no
+ * @param {() => boolean} [check] whether a yes may be one yet
  * @returns {Promise<boolean>} false also for Escape
  */
-export function answerOf(dialog, yes, no) {
+export function answerOf(dialog, yes, no, check = () => true) {
   return new Promise((resolve) => {
     const done = new AbortController();
     const { signal } = done;
@@ -31,9 +34,15 @@ export function answerOf(dialog, yes, no) {
       dialog.close();
       resolve(answer);
     };
-    yes.addEventListener("click", () => end(true), { signal });
+    const agree = () => { if (check()) end(true); };
+    yes.addEventListener("click", agree, { signal });
     no.addEventListener("click", () => end(false), { signal });
-    dialog.addEventListener("keydown", (event) => goRound(dialog, event), { signal });
+    dialog.addEventListener("keydown", (event) => {
+      goRound(dialog, event);
+      if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
+      event.preventDefault();
+      agree();
+    }, { signal });
     dialog.addEventListener("cancel", (event) => { event.preventDefault(); end(false); }, { signal });
     dialog.showModal();
   });

@@ -5,6 +5,7 @@ const CARDS = [
   { name: "Declined", number: "4000000000000002" },
   { name: "Insufficient funds", number: "4000000000009995" },
   { name: "3D Secure", number: "4000002760003184" },
+  { name: "Paid, then disputed", number: "4000000000000259" },
 ];
 
 /** @typedef {{code: string, message: string, input: HTMLInputElement}} Problem */

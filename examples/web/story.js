@@ -1,7 +1,9 @@
-/** What happened to a booking, and what was booked, kept in this tab so that a reload shows it again. No secret is in it. */
+/** What this page saw of a booking, kept in this tab so that a reload shows it again. No secret is in it. */
 
 /** @typedef {import("./view.js").Entry} Entry */
-/** @typedef {{item: string, entries: Entry[]}} Story */
+/** @typedef {import("./api.js").Line} Line */
+/** @typedef {import("./refund.js").Refund} Refund */
+/** @typedef {{item: string, entries: Entry[], refund?: Refund | null, cancelled?: boolean}} Story */
 
 const MOST_ENTRIES = 50;
 
@@ -45,20 +47,60 @@ export function remembered(id) {
 }
 
 /**
+ * Keep a refund that has no answer yet: after a reload it is asked for again, as the same one.
+ * @param {string} id
+ * @param {Refund | null} refund null once it is answered
+ */
+export function rememberRefund(id, refund) {
+  save(id, { ...load(id), refund });
+}
+
+/**
+ * @param {string} id
+ * @returns {Refund | null} the refund that has no answer yet
+ */
+export function openRefund(id) {
+  return load(id).refund ?? null;
+}
+
+/** @param {string} id of a booking that the customer cancelled here */
+export function rememberCancelled(id) {
+  save(id, { ...load(id), cancelled: true });
+}
+
+/** @param {string} id */
+export function cancelledHere(id) {
+  return load(id).cancelled ?? false;
+}
+
+/**
  * @param {string} id
  * @param {string} text
  * @param {import("./words.js").Tone} tone
  */
 export function remember(id, text, tone) {
   const story = load(id);
-  const entries = [...story.entries, { at: Date.now(), text, tone }].slice(-MOST_ENTRIES);
+  const entries = [...story.entries, { at: Date.now(), text, tone, by: "this page" }].slice(-MOST_ENTRIES);
   save(id, { ...story, entries });
 }
 
 /**
  * @param {string} id
- * @returns {Entry[]} oldest first
+ * @returns {Entry[]} what this page saw, oldest first
  */
 export function entries(id) {
   return load(id).entries;
+}
+
+/**
+ * Put what this page saw beside what the airport wrote down.
+ * @param {string} id
+ * @param {Line[]} lines the airport's, oldest first
+ * @returns {Entry[]} oldest first
+ */
+export function told(id, lines) {
+  const written = lines.map(({ at, text, tone, event }) => ({
+    at: Date.parse(at), text, tone, by: event === null ? "the airport" : "the airport, told by Stripe’s webhook",
+  }));
+  return [...entries(id), ...written].sort((one, other) => one.at - other.at);
 }

@@ -14,7 +14,7 @@ const FAKE = {
 const TEST = {
   title: "Stripe’s test mode.",
   text: "No real money moves. Pay with 4242 4242 4242 4242; see a decline with 4000 0000 0000 0002, insufficient funds "
-    + "with 4000 0000 0000 9995, 3D Secure with 4000 0027 6000 3184. Any future date, any CVC.",
+    + "with 4000 0000 0000 9995, 3D Secure with 4000 0027 6000 3184, a dispute with 4000 0000 0000 0259. Any future date, any CVC.",
 };
 
 /** @param {string} address */

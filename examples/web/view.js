@@ -3,7 +3,7 @@
 import { bookingWords, money, paymentWords } from "./words.js";
 
 /** @typedef {import("./words.js").Tone} Tone */
-/** @typedef {{at: number, text: string, tone: Tone}} Entry */
+/** @typedef {{at: number, text: string, tone: Tone, by: string}} Entry */
 
 const VIEWS = ["loading", "choose", "pay", "bank", "finishing", "done", "over", "broken"];
 /** @type {Record<string, string>} */
@@ -109,23 +109,39 @@ export function showStatus(status) {
   pill("booking-status", bookingWords(status.bookingStatus));
   pill("payment-status", paymentWords(status));
   at("cancel").hidden = status.bookingStatus !== "pending" || status.paymentStatus === "review";
+  at("refund").hidden = !["completed", "partially_refunded"].includes(status.paymentStatus);
 }
+
+/** @param {string} left how long the booking is still held; empty if that is over, or was never so */
+export function showHold(left) {
+  write("hold-left", left);
+  at("hold").hidden = left === "";
+}
+
+/** @type {string} */
+let timelineShown = "";
 
 /** @param {Entry[]} entries */
 export function showTimeline(entries) {
+  const now = JSON.stringify(entries);
+  if (now === timelineShown) return;
+  timelineShown = now;
   at("timeline").replaceChildren(...entries.map(timelineItem));
 }
 
 /** @param {Entry} entry */
-function timelineItem({ at: when, text, tone }) {
+function timelineItem({ at: when, text, tone, by }) {
   const time = document.createElement("time");
   time.dateTime = new Date(when).toISOString();
   time.textContent = new Date(when).toLocaleTimeString("en-GB");
   const words = document.createElement("span");
   words.textContent = text;
   const item = document.createElement("li");
+  const source = document.createElement("span");
+  source.className = "source";
+  source.append(time, ` · ${by}`);
   item.dataset.tone = tone;
-  item.append(words, time);
+  item.append(words, source);
   return item;
 }
 

@@ -71,6 +71,7 @@ const PAYMENT = {
 const WAITING = {
   requires_action: { text: "Waiting for your bank", tone: "busy" },
   processing: { text: "Being processed", tone: "busy" },
+  requires_capture: { text: "Held on your card", tone: "busy" },
   succeeded: { text: "Being confirmed", tone: "busy" },
 };
 
@@ -92,22 +93,62 @@ export function paymentWords({ paymentStatus, bookingStatus, stripeStatus }) {
   return WAITING[stripeStatus ?? ""] ?? { text: "Waiting for a card", tone: "neutral" };
 }
 
-/** @type {Record<string, Words>} what the airport did by itself */
+/** @type {Record<string, string>} what is read out when the airport did something by itself */
 const NEWS = {
-  completed: { text: "The airport confirmed your booking.", tone: "good" },
-  refunded: { text: "The payment was refunded.", tone: "neutral" },
-  partially_refunded: { text: "A part of the payment was refunded.", tone: "neutral" },
-  disputed: { text: "The payment was disputed at the bank.", tone: "warning" },
-  review: { text: "The airport is looking at this payment.", tone: "warning" },
+  completed: "The airport confirmed your booking.",
+  refunded: "The payment was refunded.",
+  partially_refunded: "A part of the payment was refunded.",
+  disputed: "The payment was disputed at the bank.",
+  review: "The airport is looking at this payment.",
 };
 
 /**
- * What a status means for "What happened"; null if it is nothing new by itself.
+ * What a new status means, for those who hear the page; empty if it is nothing new by itself.
  * @param {Status} status
- * @returns {Words | null}
+ * @returns {string}
  */
 export function news({ paymentStatus }) {
-  return NEWS[paymentStatus] ?? null;
+  return NEWS[paymentStatus] ?? "";
+}
+
+/** @type {Record<string, string>} what the payment did when it was faster than a cancellation */
+const FASTER = {
+  paid: "You cancelled the booking, but the payment was faster.",
+  processing: "You cancelled the booking. It ends when your bank has answered.",
+};
+
+/** @param {{outcome?: string}} booking that the customer cancelled */
+export function cancellation({ outcome }) {
+  return FASTER[outcome ?? ""] ?? "You cancelled the booking.";
+}
+
+/** @typedef {{view: "done" | "over", title: string, text: string}} Ending */
+
+/**
+ * How a booking ended, so far; null while it may still be paid.
+ * @param {Status} status
+ * @param {{price: string, item: string, expired: boolean}} booking
+ * @returns {Ending | null}
+ */
+export function ending({ paymentStatus, bookingStatus }, { price, item, expired }) {
+  const cancelled = bookingStatus === "cancelled";
+  switch (paymentStatus) {
+    case "completed":
+      if (cancelled) return { view: "over", title: "This booking is cancelled", text: `You paid ${price} before that. Ask the airport about it.` };
+      return { view: "done", title: "Your booking is confirmed", text: `You paid ${price} for ${item}.` };
+    case "partially_refunded":
+      if (cancelled) return { view: "over", title: "This booking is cancelled", text: `A part of the ${price} that you paid goes back to you.` };
+      return { view: "done", title: "Your booking is confirmed", text: `You paid ${price} for ${item}, and a part of it goes back to you.` };
+    case "refunded":
+      return { view: "over", title: "Your money goes back to you", text: `${price} for ${item}.${cancelled ? " The booking is cancelled." : ""}` };
+    case "disputed":
+      return { view: "over", title: "The payment is disputed", text: `Your bank asks the airport about the ${price} that you paid for ${item}. The bank decides; until then nothing is refunded.` };
+    case "review":
+      return { view: "over", title: "We are looking at this payment", text: "A person at the airport looks at it and will come back to you." };
+    default:
+      if (!cancelled) return null;
+      return { view: "over", title: "This booking is cancelled", text: expired ? "Its hold was over before it was paid. Nothing was charged." : "Nothing was charged." };
+  }
 }
 
 /** @type {Record<string, string>} */
@@ -116,6 +157,10 @@ const REFUSALS = {
   booking_not_found: "This booking does not exist, or it was made in another tab or browser.",
   booking_not_payable: "This booking can no longer be paid.",
   payment_in_review: "The airport is looking at an earlier payment for this booking.",
+  nothing_to_refund: "There is nothing left to give back.",
+  refund_too_large: "This is more than is left of the payment.",
+  refund_refused: "Stripe does not refund this payment.",
+  payment_disputed: "The payment is disputed: the bank decides about the money.",
   amount_too_small: "This amount is smaller than Stripe takes. Please choose a larger one.",
   amount_too_large: "This amount is larger than Stripe takes. Please choose a smaller one.",
   stripe_unavailable: "Stripe cannot be reached at the moment. Nothing was charged; please try again.",

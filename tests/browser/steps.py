@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 SUCCESS, DECLINED, NO_FUNDS, THREE_DS = "Success", "Declined", "Insufficient funds", "3D Secure"
+DISPUTED = "Paid, then disputed"
 
 
 def book(page: Page, service: str = "Parking") -> None:
@@ -25,7 +26,7 @@ def expect_paid(page: Page) -> None:
     expect(page.locator("#booking-status")).to_have_text("Confirmed")
     expect(page.locator("#payment-status")).to_have_text("Paid")
     expect(page.locator("#cancel")).to_be_hidden()
-    expect(timeline(page).last).to_contain_text("The airport confirmed your booking.")
+    expect_told(page, "The airport confirmed your booking.")
 
 
 def expect_problem(page: Page, text: str) -> None:
@@ -42,3 +43,14 @@ def bank(page: Page):
 def timeline(page: Page):
     """What happened."""
     return page.get_by_role("list", name="What happened").get_by_role("listitem")
+
+
+def expect_told(page: Page, text: str, times: int = 1) -> None:
+    """The timeline says this, and no more often than that."""
+    expect(timeline(page).filter(has_text=text)).to_have_count(times)
+
+
+def told(page: Page, by: str) -> list[str]:
+    """What the timeline says that somebody said: "this page", or "the airport"."""
+    items = [item.split("\n") for item in timeline(page).all_inner_texts()]
+    return [text for text, source in items if f"· {by}" in source]
