@@ -51,7 +51,7 @@ from airport_payments.core.ids import (
     check_payment_id,
     check_request_id,
 )
-from airport_payments.core.model import IntentStatus, RequestKey
+from airport_payments.core.model import RequestKey
 from airport_payments.core.money import Money
 from airport_payments.core.options import PaymentOptions, check_email, check_payment_method
 from airport_payments.core.refund import RefundReason, RefundState
@@ -149,7 +149,7 @@ def created(reply: Reply | None) -> CreatedPayment:
 def confirmed(reply: Reply | None) -> ConfirmedPayment:
     """Return what `confirm_payment` returns, or raise its error."""
     if isinstance(reply, Completed):
-        return ConfirmedPayment(completed=True, stripe_status=IntentStatus.SUCCEEDED, booking=reply.booking)
+        return ConfirmedPayment(completed=True, stripe_status=reply.status, booking=reply.booking)
     if not isinstance(reply, NotCompleted):
         _raise(reply)
     return ConfirmedPayment(

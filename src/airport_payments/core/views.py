@@ -105,7 +105,7 @@ class ConfirmedPayment:
     """Whether a PaymentIntent paid its booking.
 
     Args:
-        completed: True when the money is collected and the booking has it.
+        completed: True when the booking has the money: collected, or authorised where the settings let that confirm it.
         stripe_status: the PaymentIntent's status.
         booking: the booking as it is now.
         failure: why the last try to pay failed, safe to show.

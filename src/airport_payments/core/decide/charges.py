@@ -19,8 +19,10 @@ _READY = frozenset({IntentStatus.REQUIRES_PAYMENT_METHOD, IntentStatus.REQUIRES_
 
 def ask_charge(draft: Draft, asker: ChargeRequested, fresh: IntentView | None) -> Step:
     """Open the booking's attempt if there is none, and confirm it with the saved card: one try for each request."""
-    if any(p.place is Place.ATTACHED for p in draft.payments):
-        return None, Completed(draft.booking)
+    attached = next((p for p in draft.payments if p.place is Place.ATTACHED), None)
+    if attached is not None:
+        collected = attached.state is PaymentState.SUCCEEDED
+        return None, Completed(draft.booking, IntentStatus.SUCCEEDED if collected else IntentStatus.REQUIRES_CAPTURE)
     refused = refusal(draft, asker)
     if refused is not None:
         return None, refused

@@ -43,9 +43,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The payment is collected and the booking has it."""
+    """The booking has the payment. `status` says whether it is collected, or authorised where that confirms it."""
 
     booking: Booking
+    status: IntentStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from airport_payments.core.facts import (
     RefundRequested,
     TimePassed,
 )
-from airport_payments.core.model import PaymentState, Place
+from airport_payments.core.model import IntentStatus, PaymentState, Place
 
 
 def step(draft: Draft, asker: Asker, fresh: IntentView | None = None) -> Step:
@@ -95,13 +95,15 @@ def _confirm(draft: Draft, fact: ConfirmRequested, fresh: IntentView | None) -> 
     payment = draft.intent(fact.intent_id)
     if payment is None:
         return None, PaymentIntentMismatch()
-    if payment.place is Place.ATTACHED:
-        return None, Completed(draft.booking)
+    if payment.place is Place.ATTACHED and payment.state is PaymentState.SUCCEEDED:
+        return None, Completed(draft.booking, IntentStatus.SUCCEEDED)
     if payment.place is Place.REVIEW:
         return None, PaymentInReview()
     seen = fresh if fresh is not None and fresh.id == fact.intent_id else None
     if seen is None and payment.state is not PaymentState.CANCELED:
         return look(payment, draft), None
+    if seen is not None and payment.place is Place.ATTACHED:
+        return None, Completed(draft.booking, seen.status)  # authorised, and that confirmed the booking
     status = seen.status if seen else payment.stripe_status
     if status is None:
         return None, Busy("the payment is still being looked up")

@@ -1,0 +1,39 @@
+"""What goes on at the same time must not lose money or news of it: cases that the simulation found."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.support import INTENT_ID, POLICY, PRICE, Driver, booking, opened, seen, view
+
+from airport_payments.core.decide.draft import Completed, NotCompleted
+from airport_payments.core.model import BookingStatus, IntentStatus, Place
+from airport_payments.core.money import Money
+
+HOUR = timedelta(hours=1)
+
+
+def at_authorization(**changes: object) -> Driver:
+    """An open PaymentIntent where the authorisation confirms the booking."""
+    driver = opened(**changes)
+    driver.policy = replace(POLICY, manual_capture=True, confirm_at_authorization=True)
+    return driver
+
+
+class TestAuthorised:
+    def test_a_booking_that_its_authorisation_confirmed_is_not_said_to_be_collected(self) -> None:
+        driver = at_authorization()
+        reply = driver.confirm(seen("requires_capture"))
+        assert isinstance(reply, Completed)
+        assert reply.status is IntentStatus.REQUIRES_CAPTURE
+        assert isinstance(driver.confirm(seen("requires_capture")), Completed)
+        reply = driver.confirm(seen("succeeded"))
+        assert isinstance(reply, Completed)
+        assert reply.status is IntentStatus.SUCCEEDED
+
+    def test_a_released_authorisation_is_not_said_to_be_completed(self) -> None:
+        driver = at_authorization()
+        driver.confirm(seen("requires_capture"))
+        reply = driver.confirm(seen("canceled"))
+        assert isinstance(reply, NotCompleted)
+        assert driver.payment.place is Place.NONE
