@@ -37,3 +37,15 @@ class TestAuthorised:
         reply = driver.confirm(seen("canceled"))
         assert isinstance(reply, NotCompleted)
         assert driver.payment.place is Place.NONE
+
+
+class TestHolds:
+    @pytest.mark.parametrize("manual", [False, True], ids=["collected", "authorised"])
+    def test_a_paid_booking_that_the_team_reopened_is_not_cancelled_by_its_hold(self, manual: bool) -> None:
+        driver = at_authorization() if manual else opened()
+        driver.event(view("requires_capture" if manual else "succeeded"))
+        driver.team(status=BookingStatus.PENDING, hold_until=driver.now - HOUR)
+        driver.tick()
+        assert driver.booking.status is BookingStatus.PENDING
+        assert driver.payment.place is Place.ATTACHED
+        assert not driver.effects

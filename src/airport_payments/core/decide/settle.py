@@ -23,10 +23,11 @@ def settle(draft: Draft) -> None:
 
 
 def expire(draft: Draft) -> None:
-    """See that a pending booking whose hold is over is being cancelled."""
+    """See that a pending booking whose hold is over is being cancelled. One that is paid is not: that takes a refund."""
     booking = draft.booking
     over = booking.hold_until is not None and booking.hold_until <= draft.now
-    if over and draft.cancelling is None and booking.status is BookingStatus.PENDING:
+    paid = any(p.place is Place.ATTACHED for p in draft.payments)
+    if over and not paid and draft.cancelling is None and booking.status is BookingStatus.PENDING:
         draft.cancelling = CancelReason.EXPIRED
         draft.note("settled", "the hold is over: to be cancelled")
 
