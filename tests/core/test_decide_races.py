@@ -4,11 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.support import INTENT_ID, POLICY, PRICE, Driver, booking, opened, seen, view
+from tests.support import POLICY, Driver, opened, seen, view
 
 from airport_payments.core.decide.draft import Completed, NotCompleted
 from airport_payments.core.model import BookingStatus, IntentStatus, Place
-from airport_payments.core.money import Money
 
 HOUR = timedelta(hours=1)
 
