@@ -24,7 +24,7 @@ TALES: Final = [
         "Money came that confirms nothing ({why}): it is looked at.",
         "warning",
     ),
-    (r"to be cancelled: asked", "You asked the airport to cancel the booking.", "neutral"),
+    (r"to be cancelled: asked", "The airport was asked to cancel the booking.", "neutral"),
     (r"the hold is over: .*", "The hold is over, and nothing was paid.", "warning"),
     (r"(no longer wanted|its amount was changed).*", "The airport asks Stripe to close the payment.", "neutral"),
     (r"canceled", "Stripe closed the payment: nobody can pay it any more.", "neutral"),

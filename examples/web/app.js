@@ -16,7 +16,7 @@ import {
 } from "./story.js";
 import * as view from "./view.js";
 import { Watcher } from "./watcher.js";
-import { cancellation, ending, money, news, readAmount, refusal } from "./words.js";
+import { cancellation, declined, ending, money, news, readAmount, refusal } from "./words.js";
 
 /** @typedef {import("./words.js").Status} Status */
 
@@ -230,11 +230,6 @@ function settled({ error, paymentIntent }, place) {
   return watcher.soon();
 }
 
-/** @param {{code?: string, message: string}} error */
-function declined({ code, message }) {
-  return code === "payment_intent_authentication_failure" ? "Your bank’s check failed." : message;
-}
-
 // ---- watching ---------------------------------------------------------------------------------------------------------
 
 /** @returns {Promise<Look>} what the airport's database says */
@@ -336,6 +331,7 @@ async function refund() {
 async function giveBack(asked) {
   if (booking === null) return;
   const { bookingId } = booking;
+  view.at("refunding").hidden = false;
   try {
     await api.refund(bookingId, asked);
     rememberRefund(bookingId, null);
@@ -343,6 +339,8 @@ async function giveBack(asked) {
     if (!(error instanceof api.ApiError) || error.status === 401) throw error;
     if (error.status >= 400 && error.status < 500) rememberRefund(bookingId, null); // anything else: a reload asks again
     if (booking?.bookingId === bookingId) view.problem("refund-problem", words(error));
+  } finally {
+    view.at("refunding").hidden = true;
   }
   if (booking?.bookingId !== bookingId) return;
   await see();

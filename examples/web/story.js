@@ -100,7 +100,7 @@ export function entries(id) {
  */
 export function told(id, lines) {
   const written = lines.map(({ at, text, tone, event }) => ({
-    at: Date.parse(at), text, tone, by: event === null ? "the airport" : "the airport, told by Stripe’s webhook",
+    at: Date.parse(at), text, tone, by: event === null ? "the airport" : "the airport, by webhook",
   }));
   return [...entries(id), ...written].sort((one, other) => one.at - other.at);
 }

@@ -111,6 +111,14 @@ export function news({ paymentStatus }) {
   return NEWS[paymentStatus] ?? "";
 }
 
+/**
+ * Say in few words why a try to pay failed.
+ * @param {{code?: string, message: string}} error Stripe's
+ */
+export function declined({ code, message }) {
+  return code === "payment_intent_authentication_failure" ? "Your bank’s check failed." : message;
+}
+
 /** @type {Record<string, string>} what the payment did when it was faster than a cancellation */
 const FASTER = {
   paid: "You cancelled the booking, but the payment was faster.",
@@ -142,7 +150,7 @@ export function ending({ paymentStatus, bookingStatus }, { price, item, expired 
     case "refunded":
       return { view: "over", title: "Your money goes back to you", text: `${price} for ${item}.${cancelled ? " The booking is cancelled." : ""}` };
     case "disputed":
-      return { view: "over", title: "The payment is disputed", text: `Your bank asks the airport about the ${price} that you paid for ${item}. The bank decides; until then nothing is refunded.` };
+      return { view: "over", title: "The payment is disputed", text: `Your bank has taken up the ${price} that you paid for ${item}, and decides about the money.` };
     case "review":
       return { view: "over", title: "We are looking at this payment", text: "A person at the airport looks at it and will come back to you." };
     default:

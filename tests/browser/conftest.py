@@ -66,7 +66,7 @@ def _is_loopback(address: str) -> bool:
 
 @pytest.fixture
 def new_page(browser, demo) -> Iterator[Callable[..., Page]]:
-    """Open the demo in a new context. At the end nothing may have gone wrong in any of the pages."""
+    """Open the demo in a new context. At the end nothing may have gone wrong in any of the pages that are watched."""
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
     asked: list[str] = []
@@ -80,14 +80,15 @@ def new_page(browser, demo) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
 
-    def opened(path: str = "/", **options) -> Page:
+    def opened(path: str = "/", *, watched: bool = True, **options) -> Page:
         chosen = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "timezone_id": "UTC", **options}
         context = browser.new_context(**chosen)
         contexts.append(context)
         context.add_init_script(REPORT_VIOLATIONS)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
-        watch(page)
+        if watched:
+            watch(page)
         page.goto(demo.url + path)
         return page
 

@@ -21,6 +21,16 @@ def pay(page: Page, card: str) -> None:
     page.get_by_role("button", name="Pay $").click()
 
 
+def refund(page: Page, amount: str | None = None) -> None:
+    """Give money back: all that is left, or a part."""
+    page.get_by_role("button", name="Refund").click()
+    dialog = page.get_by_role("dialog", name="Refund this payment?")
+    if amount is not None:
+        dialog.get_by_role("radio", name="A part of it").check()
+        dialog.get_by_label("How much").fill(amount)
+    dialog.get_by_role("button", name="Refund").click()
+
+
 def expect_paid(page: Page) -> None:
     expect(page.get_by_role("heading", name="Your booking is confirmed")).to_be_visible()
     expect(page.locator("#booking-status")).to_have_text("Confirmed")

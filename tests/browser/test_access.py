@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.steps import DECLINED, SUCCESS, THREE_DS, bank, book, expect_paid, expect_problem, pay
+from tests.browser.steps import (
+    DECLINED,
+    DISPUTED,
+    SUCCESS,
+    THREE_DS,
+    bank,
+    book,
+    expect_paid,
+    expect_problem,
+    expect_told,
+    pay,
+    refund,
+)
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 CONTROLS = {"button", "textbox", "combobox", "radio", "checkbox", "link", "dialog"}
 ACTIVE = "document.activeElement"
+
+# What differs in every run, as pictures show it: they change only where the page does.
+STILL = """() => {
+  document.getElementById("reference").textContent = "b-5e1f0c7a92d4";
+  document.querySelectorAll("#timeline time").forEach((time, n) => { time.textContent = `09:41:${String(10 + n)}`; });
+  document.activeElement.blur();
+  scrollTo(0, 0);
+}"""
 
 # Every text against the nearest background behind it (WCAG 2.2, 1.4.3).
 CONTRAST = """() => {
@@ -164,6 +183,72 @@ def test_every_view_is_readable_and_named(new_page, scheme, width):
     check()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_what_comes_after_paying_is_readable_and_named(new_page, scheme, width):
+    page = new_page(viewport={"width": width, "height": 640}, color_scheme=scheme)
+
+    def check():
+        check_access(page)
+        check_width(page)
+
+    page.get_by_label("Hold it for").select_option("15 minutes")
+    book(page)
+    expect(page.get_by_role("timer")).to_be_visible()
+    check()
+    pay(page, SUCCESS)
+    expect_paid(page)
+    refund(page, "nothing")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+    check()
+    page.get_by_role("dialog").get_by_label("How much").fill("20")
+    page.keyboard.press("Enter")
+    expect(page.locator("#payment-status")).to_have_text("Partly refunded")
+    check()
+    refund(page)
+    expect(page.get_by_role("heading", name="Your money goes back to you")).to_be_focused()
+    check()
+    page.get_by_role("button", name="Book something else").click()
+    book(page)
+    pay(page, DISPUTED)
+    expect(page.get_by_role("heading", name="The payment is disputed")).to_be_visible()
+    check()
+
+
+def test_the_keyboard_is_enough_to_refund(page):
+    book(page)
+    pay(page, SUCCESS)
+    expect_paid(page)
+    tab_to(page, "Refund")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Refund this payment?")).to_be_visible()
+    seen = []
+    for key in ("Tab", "Tab", "Tab", "Shift+Tab", "ArrowDown", "Tab", "Shift+Tab", "Shift+Tab"):
+        page.keyboard.press(key)
+        seen.append(page.evaluate(f"{ACTIVE}.id"))
+    everything = [
+        "refund-yes",
+        "refund-no",
+        "refund-all",
+        "refund-no",
+        "refund-no",
+        "refund-all",
+        "refund-no",
+        "refund-yes",
+    ]
+    assert seen == everything, "the focus left the dialog"
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Refund")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="A part of it")).to_be_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.type("20.50")
+    page.keyboard.press("Enter")
+    expect_told(page, "Stripe gave 20.50 USD back to the card.")
+    expect(page.get_by_role("button", name="Refund")).to_be_focused()
+
+
 def test_who_asked_for_no_motion_sees_none(new_page):
     page = new_page(reduced_motion="reduce")
     moving = "getComputedStyle(document.querySelector('.spinner')).animationName"
@@ -175,20 +260,35 @@ def test_who_asked_for_no_motion_sees_none(new_page):
     [
         ("demo.png", {"viewport": {"width": 1180, "height": 830}}),
         ("demo-phone.png", {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}),
+        ("demo-refund.png", {"viewport": {"width": 1180, "height": 830}}),
+        ("demo-dispute.png", {"viewport": {"width": 1180, "height": 830}}),
+        ("demo-history.png", {"viewport": {"width": 1180, "height": 830}, "color_scheme": "dark"}),
     ],
 )
 def test_pictures_for_the_docs(new_page, name, options):
-    page = new_page(color_scheme="light", reduced_motion="reduce", **options)
-    page.clock.set_fixed_time(datetime(2026, 11, 2, 9, 41, tzinfo=UTC))
+    page = new_page(**{"color_scheme": "light", "reduced_motion": "reduce", **options})
     book(page)
-    pay(page, "Insufficient funds")
-    expect_problem(page, "insufficient funds")
-    if name == "demo-phone.png":
+    if name == "demo-dispute.png":
+        pay(page, DISPUTED)
+        expect(page.get_by_role("heading", name="The payment is disputed")).to_be_visible()
+        expect_told(page, "The bank took the disputed money back.")
+    else:
+        pay(page, "Insufficient funds")
+        expect_problem(page, "insufficient funds")
+        expect_told(page, "A try to pay failed")
+    if name in {"demo-phone.png", "demo-refund.png", "demo-history.png"}:
         pay(page, SUCCESS)
         expect_paid(page)
+    if name == "demo-history.png":
+        refund(page, "20")
+        expect_told(page, "Stripe gave 20.00 USD back to the card.")
+    if name == "demo-refund.png":
+        page.get_by_role("button", name="Refund").click()
+        page.get_by_role("radio", name="A part of it").check()
+        page.get_by_label("How much").fill("20")
     page.mouse.move(0, 0)
-    page.evaluate("document.getElementById('reference').textContent = 'b-5e1f0c7a92d4'; document.activeElement.blur()")
-    picture = page.screenshot(full_page=name == "demo-phone.png", animations="disabled")
+    page.evaluate(STILL)
+    picture = page.screenshot(full_page=True, animations="disabled")
     assert len(picture) > 10_000
     assert picture.startswith(b"\x89PNG")
     if os.environ.get("UPDATE_SCREENSHOTS") == "1":

@@ -194,7 +194,7 @@ def test_a_booking_that_nobody_paid_has_a_story_too(shop):
     shop.post("/bookings/b-1/cancel", {})
 
     assert told(shop) == [
-        "You asked the airport to cancel the booking.",
+        "The airport was asked to cancel the booking.",
         "The airport cancelled the booking. Nothing was charged.",
     ]
 
