@@ -106,11 +106,13 @@ class Shop:
     url: str
     folder: Path
     env: dict[str, str | None] = field(default_factory=dict)
+    key: str = KEY
+    secret: str = SECRET
 
     def __post_init__(self) -> None:
         self.env = {
-            "STRIPE_SECRET_KEY": KEY,
-            "STRIPE_WEBHOOK_SECRET": SECRET,
+            "STRIPE_SECRET_KEY": self.key,
+            "STRIPE_WEBHOOK_SECRET": self.secret,
             "STRIPE_PUBLISHABLE_KEY": None,
             "STRIPE_API_BASE": self.url,
             "AIRPORT_PAYMENTS_NAMESPACE": None,
@@ -154,7 +156,7 @@ class Shop:
         """Book, and open the payment; returns its PaymentIntent."""
         bookings = self.repository()
         bookings.add_booking(Booking(booking_id, "alice", price))
-        gateway = PaymentGateway(bookings, StripeSettings(KEY, SECRET, api_base=self.url))
+        gateway = PaymentGateway(bookings, StripeSettings(self.key, self.secret, api_base=self.url))
         try:
             return gateway.create_payment(booking_id, owner="alice", amount=price).payment_intent_id
         finally:
@@ -187,7 +189,7 @@ class Shop:
     def look(self, booking_id: str, intent: str) -> None:
         """Ask Stripe how a PaymentIntent stands."""
         bookings = self.repository()
-        gateway = PaymentGateway(bookings, StripeSettings(KEY, SECRET, api_base=self.url))
+        gateway = PaymentGateway(bookings, StripeSettings(self.key, self.secret, api_base=self.url))
         try:
             gateway.confirm_payment(booking_id, intent, owner="alice")
         finally:

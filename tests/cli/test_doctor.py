@@ -63,6 +63,8 @@ def test_a_webhook_secret_that_is_there_twice_and_another_api_host_are_warnings(
 class Set:
     """A fake, and what doctor finds at it."""
 
+    secret = SECRET
+
     def __init__(self, *, livemode: bool = False, secrets=(SECRET,)) -> None:
         key = "sk_live_fakeCANARY" if livemode else KEY
         pk = "pk_live_fake" if livemode else "pk_test_fake"

@@ -1,7 +1,7 @@
 """Checks the shell blocks of a Markdown file, command by command, and runs those that a directive asks to run.
 
     <!-- test: run SERVER ['TEXT' ...] -->     run the whole block in bash, with SERVER in place of localhost:8000
-                                               (`fastapi`, `flask`, `demo`, or `none`); it has to succeed, and to print
+                                               (`fastapi`, `flask`, `demo`, or `none`; `shop` is none, with bookings); it has to succeed, and to print
                                                each TEXT. $TOKEN is a customer's token.
 
 A block without it is checked: every command is one of `CHECKS`, and what it names exists.

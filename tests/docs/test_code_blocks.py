@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from tests.cli.shop import Shop
 
 from airport_payments.testing import FakeStripe
 
@@ -135,9 +136,12 @@ def run_shell(block: Block, processes, folder: Path) -> None:
     """Run a block in bash, with the server that its directive names."""
     ((server, *texts),) = block.directive("run")
     text = block.text
-    with FakeStripe().serve() as stripe:
+    fake = FakeStripe()
+    with fake.serve() as stripe:
         variables = VARIABLES | {"TOKEN": token_for("customer-1"), "STRIPE_API_BASE": stripe.url}
-        if server != "none":
+        if server == "shop":
+            seed(folder, fake, stripe.url)
+        elif server != "none":
             port = processes.free_port()
             # The demo has a Stripe of its own, unless it is given keys.
             its_own = dict.fromkeys(VARIABLES) if server == "demo" else variables
@@ -152,7 +156,7 @@ def run_shell(block: Block, processes, folder: Path) -> None:
             timeout=120,
             check=False,
         )
-        if server != "none":
+        if server not in {"none", "shop"}:
             started.stop()
     assert done.returncode == 0, f"{block.where}\n{done.stdout}{done.stderr}"
     missing = [wanted for wanted in texts if wanted not in done.stdout]
@@ -164,6 +168,14 @@ def test_other_blocks_can_be_read(document: Document):
     for block in document.blocks:
         if block.language in CHECKS:
             assert CHECKS[block.language](block) is None, block.where
+
+
+def seed(folder: Path, fake: FakeStripe, url: str) -> None:
+    """Give a folder a shop's database: parking-17 is paid, parking-18 is not, parking-19 was paid too late."""
+    shop = Shop(fake, url, folder, key=VARIABLES["STRIPE_SECRET_KEY"], secret=VARIABLES["STRIPE_WEBHOOK_SECRET"])
+    shop.paid("parking-17")
+    shop.open("parking-18")
+    shop.late("parking-19")
 
 
 _PATH = {"PYTHONPATH": str(ROOT)}
