@@ -79,7 +79,7 @@ class Refunds(RuleBasedStateMachine):
                     assert command.first_sent_at - other.first_sent_at >= KEY_FORGOTTEN, "two keys that both count"
                     assert self.listed_at is not None, "another key before it was looked for"
                     assert self.listed_at > other.first_sent_at, "another key before it was looked for"
-        elif fate == "ok" and isinstance(command, ListRefunds):
+        elif fate in {"ok", "invalid"} and isinstance(command, ListRefunds):
             self.listed_at = now
         actor.reply = self.stripe.call(command, now, fate)
 
