@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from tests.cli.shop import KEY, Ended, Shop, checked
+from tests.postgres import HURRY, Server
 
 from airport_payments.cli import main
 from airport_payments.testing import FakeStripe
@@ -16,6 +17,13 @@ def shop(tmp_path):
     fake = FakeStripe(KEY)
     with fake.serve(automatic=False) as server:
         yield Shop(fake, server.url, tmp_path)
+
+
+@pytest.fixture
+def postgresql():
+    """A PostgreSQL of one's own, empty."""
+    with Server(**HURRY) as server:
+        yield server
 
 
 @pytest.fixture

@@ -507,7 +507,7 @@ Database
   ok       synchronous FULL: what is committed survives a loss of power
   ok       a write was taken, and rolled back
 
-0 problems, 1 warning, 15 ok.
+0 problems, 1 warning, 13 ok.
 Your webhook route was not checked: name it with --url
 http://localhost:8000/payment/webhook
 """
