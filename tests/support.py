@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from airport_payments.core.announcements import Announcement, Pending
+from airport_payments.core.announcements import Announcement, Deliver
 from airport_payments.core.codec import dump, load
 from airport_payments.core.commands import Command, CreateRefund
 from airport_payments.core.decide import Decision, decide
+from airport_payments.core.decide.table import ATTENTION_AT
 from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.facts import (
     Answer,
@@ -123,6 +124,18 @@ def dispute_view(status: DisputeStatus | str = "needs_response", dispute_id: str
     return replace(whole, **changes)
 
 
+def material(ledger: Ledger) -> object:
+    """What of a ledger a person would call a change; the rest is bookkeeping: looks, tries, leases, ordinals."""
+    bookkeeping = {"news": (), "look_at": None, "looks": 0, "closes": 0, "refund_orders": 0, "refunds_at": None,
+                   "refund_looks": 0, "captures": 0, "confirms": 0, "opened_at": None, "stripe_status": None}  # fmt: skip
+    payments = tuple(replace(p, **bookkeeping) for p in ledger.payments)
+    return payments, ledger.cancelling, {e.key for e in ledger.effects}, ledger.dead_letters
+
+
+# A process in which one subscriber hears everything.
+TICK = TimePassed(((Announcement, "all"),))
+
+
 @dataclass
 class Driver:
     """The loop without I/O: it loads, decides and commits, and answers commands from a script."""
@@ -151,9 +164,13 @@ class Driver:
             if change.booking_status is not None:
                 team = self._moved(team, change.booking_status, change.ledger.payments)
             self._check(change.ledger)
+            before, after = material(self.snapshot.ledger), material(change.ledger)
+            changed = before != after or change.booking_status is not None
+            assert change.history or not changed, f"a change without a line in the history: {before} -> {after}"
             assert load(dump(change.ledger), change.ledger.version) == change.ledger
             self.snapshot = Snapshot(team, change.ledger)
-            self.due_at = change.due_at
+            # What waits for a person alone is due in a time that no tick reaches.
+            self.due_at = None if change.due_at == ATTENTION_AT else change.due_at
             self.history += [line.decision for line in change.history]
         return decision
 
@@ -196,9 +213,10 @@ class Driver:
             if act is None:
                 assert next(script, None) is None, "the script was longer than the conversation"
                 return decision.reply
-            if isinstance(act, Pending):
+            if isinstance(act, Deliver):
                 self.heard.append(act.announcement)
-                decision = self.feed(Delivered(act.announcement.sequence))
+                assert isinstance(asker, TimePassed)
+                decision = self.feed(Delivered(act.announcement.sequence, act.subscriber, asker))
                 continue
             self.performed.append(act)
             reply = next(script, None)
@@ -222,7 +240,7 @@ class Driver:
 
     def tick(self, *replies: Reply, after: timedelta = timedelta(0)) -> object:
         self.now += after
-        return self.ask(TimePassed(), *replies)
+        return self.ask(TICK, *replies)
 
     def changed(self, *replies: Reply, **changes: object) -> object:
         """The team changes its row and says so."""

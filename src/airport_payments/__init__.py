@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         AuthorizationLost,
         BookingCancelled,
         BookingConfirmed,
+        DeadLetter,
         DisputeClosed,
         PaymentAuthorized,
         PaymentDisputed,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         LedgerTooNew,
         Misconfigured,
         NothingToCapture,
+        NothingToRedeliver,
         NothingToRefund,
         NotInReview,
         PaymentInReview,
@@ -81,11 +83,16 @@ if TYPE_CHECKING:
     from airport_payments.core.options import FutureUsage, PaymentOptions
     from airport_payments.core.refund import Refund, RefundReason, RefundState
     from airport_payments.core.secret import Secret
+    from airport_payments.core.story import Story
     from airport_payments.core.views import (
+        Attention,
         Cancellation,
         CancelOutcome,
         ConfirmedPayment,
         CreatedPayment,
+        DisputeToAnswer,
+        MoneyInReview,
+        Page,
         PaymentDecision,
         PaymentReport,
         PaymentStatus,
@@ -101,14 +108,14 @@ if TYPE_CHECKING:
     from airport_payments.stripe_api.events import Event, construct_event
 
 _HOME = {
-    "core.announcements": "Announcement AuthorizationLost BookingCancelled BookingConfirmed DisputeClosed PaymentAuthorized "
-    "PaymentDisputed PaymentFailed PaymentNeedsReview PaymentRefunded RefundFailed",
+    "core.announcements": "Announcement AuthorizationLost BookingCancelled BookingConfirmed DeadLetter DisputeClosed "
+    "PaymentAuthorized PaymentDisputed PaymentFailed PaymentNeedsReview PaymentRefunded RefundFailed",
     "core.decide.route": "EventOutcome",
     "core.dispute": "Dispute DisputeStatus",
     "core.errors": "AlreadyCaptured AmountMismatch AmountTooLarge AmountTooSmall BookingAlreadyPaid BookingNotFound "
     "BookingNotPayable Busy CaptureRefused CaptureTooLarge CardDeclined ConfigurationError Conflict "
     "CurrencyMismatch DisputedPayment IdempotencyKeyReused InternalError InvalidRequest InvalidSignature "
-    "LedgerTooNew Misconfigured NotInReview NothingToCapture NothingToRefund PaymentInReview "
+    "LedgerTooNew Misconfigured NotInReview NothingToCapture NothingToRedeliver NothingToRefund PaymentInReview "
     "PaymentIntentMismatch PaymentsError RefundRefused RefundTooLarge RequestRefused ServerFault "
     "StorageUnavailable StripeUnavailable TryAgain Unauthorized",
     "core.facts": "Resolution",
@@ -118,8 +125,9 @@ _HOME = {
     "core.options": "FutureUsage PaymentOptions",
     "core.refund": "Refund RefundReason RefundState",
     "core.secret": "Secret",
-    "core.views": "CancelOutcome Cancellation ConfirmedPayment CreatedPayment PaymentDecision PaymentReport "
-    "PaymentStatus RefundReport TickReport",
+    "core.story": "Story",
+    "core.views": "Attention CancelOutcome Cancellation ConfirmedPayment CreatedPayment DisputeToAnswer MoneyInReview Page "
+    "PaymentDecision PaymentReport PaymentStatus RefundReport TickReport",
     "endpoints": "PaymentEndpoints",
     "endpoints_async": "AsyncPaymentEndpoints",
     "gateway": "PaymentGateway",
@@ -141,6 +149,7 @@ __all__ = [
     "AsyncBookingRepository",
     "AsyncPaymentEndpoints",
     "AsyncPaymentGateway",
+    "Attention",
     "AuthorizationLost",
     "Booking",
     "BookingAlreadyPaid",
@@ -163,9 +172,11 @@ __all__ = [
     "Conflict",
     "CreatedPayment",
     "CurrencyMismatch",
+    "DeadLetter",
     "Dispute",
     "DisputeClosed",
     "DisputeStatus",
+    "DisputeToAnswer",
     "DisputedPayment",
     "Event",
     "EventOutcome",
@@ -181,9 +192,12 @@ __all__ = [
     "LedgerTooNew",
     "Misconfigured",
     "Money",
+    "MoneyInReview",
     "NotInReview",
     "NothingToCapture",
+    "NothingToRedeliver",
     "NothingToRefund",
+    "Page",
     "Payment",
     "PaymentAuthorized",
     "PaymentDecision",
@@ -215,6 +229,7 @@ __all__ = [
     "ServerFault",
     "Snapshot",
     "StorageUnavailable",
+    "Story",
     "StripeSettings",
     "StripeUnavailable",
     "Surplus",

@@ -269,19 +269,25 @@ class AsyncPaymentGateway(AsyncStaff):
         """Let a waiting `work` go on at once, to see a commit, or that `stop` is set."""
         self._runner.wake()
 
-    def on(self, kind: type[A]) -> Callable[[Handler[A]], Handler[A]]:
-        """Register a handler for a kind of announcement, or for all: `@gateway.on(BookingConfirmed)`.
+    def on(self, kind: type[A], name: str | None = None) -> Callable[[Handler[A]], Handler[A]]:
+        """Register a handler for a kind of announcement, or for all: `@gateway.on(BookingConfirmed, name="mailer")`.
 
-        The announcement was saved with the change that caused it. `tick` delivers it: in order per booking, at least
-        once. A handler that raises is called again later; it loses nothing and changes no answer. Register the same
+        The announcement was saved with the change that caused it. `tick` delivers it to each subscriber: at least once,
+        and in order per booking and subscriber. One that raises is called again for about a day, then it is a dead letter
+        (`dead_letters`, `redeliver`); it changes no answer and keeps no other subscriber waiting. Register the same
         handlers in every process that ticks: what has no handler there counts as delivered.
 
+        Args:
+            kind: the announcement, or a base class of several.
+            name: who hears it, the same after every restart. None: the module and qualified name of the handler.
+
         Raises:
-            ConfigurationError: the handler is of the other colour, or `kind` is no announcement.
+            ConfigurationError: the handler is of the other colour, `kind` is no announcement, or another handler of that
+                name hears the same announcements.
         """
 
         def register(handler: Handler[A]) -> Handler[A]:
-            self._runner.handlers.add(kind, handler)
+            self._runner.handlers.add(kind, handler, name)
             return handler
 
         return register

@@ -1,14 +1,15 @@
 """What both colours of the gateway share: everything but the waiting."""
 
+import functools
 import hashlib
 import inspect
 import logging
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, Generic, NoReturn, TypeVar
+from typing import Final, Generic, NoReturn, TypeVar, cast
 
-from airport_payments.core.announcements import Announcement
+from airport_payments.core.announcements import Announcement, Deliver, Subscription
 from airport_payments.core.commands import EnsureCustomer
 from airport_payments.core.decide.draft import (
     CancelReply,
@@ -17,6 +18,7 @@ from airport_payments.core.decide.draft import (
     NotCompleted,
     PaymentReply,
     Ready,
+    RedeliverReply,
     RefundReply,
     Reply,
 )
@@ -38,6 +40,7 @@ from airport_payments.core.facts import (
     CustomerSeen,
     PaymentRequested,
     PortReply,
+    RedeliverRequested,
     RefundRequested,
     Refused,
     Resolution,
@@ -45,13 +48,14 @@ from airport_payments.core.facts import (
     Unanswered,
 )
 from airport_payments.core.ids import (
+    check_booking_id,
     check_by,
     check_idempotency_key,
     check_owner,
     check_payment_id,
     check_request_id,
 )
-from airport_payments.core.model import RequestKey
+from airport_payments.core.model import Change, RequestKey
 from airport_payments.core.money import Money
 from airport_payments.core.options import PaymentOptions, check_email, check_payment_method
 from airport_payments.core.refund import RefundReason, RefundState
@@ -71,6 +75,12 @@ MAX_ROUNDS: Final = 100
 # After a lost race, wait a random part of this, growing, so that many writers do not collide again, in seconds.
 PAUSE_FIRST_S: Final = 0.001
 PAUSE_MOST_S: Final = 0.05
+
+# One call for what waits for a person asks for so many due bookings at a time, so often at most, and reads their ledgers.
+PAGE: Final = 100
+MAX_PAGES_READ: Final = 10
+# A subscriber's name is kept with each announcement that it is still to hear.
+MAX_NAME: Final = 200
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
@@ -236,6 +246,32 @@ def decided(reply: Reply | None) -> PaymentDecision:
     return PaymentDecision(payment.intent_id, payment.state, payment.place, received, reply.booking)
 
 
+def redeliver_request(sequence: int) -> RedeliverRequested:
+    """Return the fact that a person wants an announcement delivered after all."""
+    if not _is_number(sequence) or sequence < 1:
+        raise InvalidRequest(FieldError("sequence", "the announcement's number: 1 or more"))
+    return RedeliverRequested(sequence)
+
+
+def redelivered(reply: Reply | None) -> tuple[str, ...]:
+    """Return what `redeliver` returns, or raise its error."""
+    if not isinstance(reply, RedeliverReply):
+        _raise(reply)
+    return reply.subscribers
+
+
+def check_page(after: str | None, limit: int) -> None:
+    """Check what a list is asked for. Raises `InvalidRequest`."""
+    if after is not None:
+        check_booking_id(after)
+    if not _is_number(limit) or not 1 <= limit <= PAGE * MAX_PAGES_READ:
+        raise InvalidRequest(FieldError("limit", f"1 to {PAGE * MAX_PAGES_READ}"))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _raise(reply: Reply | None) -> NoReturn:
     if isinstance(reply, PaymentsError):
         raise reply
@@ -250,6 +286,27 @@ def log_problem(booking_id: str, decision: Decision) -> None:
     if problem is not None:
         level = logging.ERROR if isinstance(problem, Misconfigured) else logging.WARNING
         logger.log(level, "booking %r: %s: %s", booking_id, problem.code, problem)
+
+
+def log_unreadable(booking_id: str, error: PaymentsError) -> None:
+    """Log a booking that a list has to leave out."""
+    logger.error("booking %r is left out of the list: %s", booking_id, error)
+
+
+def log_dead_letters(change: Change) -> None:
+    """Log the deliveries that a change gave up."""
+    known = change.read.ledger.dead_letters
+    for letter in change.ledger.dead_letters:
+        if letter not in known:
+            logger.error(
+                "announcement %r: given up for %r after %s tries (%s): mend it, then call redeliver(%r, %s)",
+                letter.announcement.id,
+                letter.subscriber,
+                letter.tries,
+                letter.error,
+                change.booking_id,
+                letter.announcement.sequence,
+            )
 
 
 def refuse_constants(body: bytes) -> None:
@@ -273,14 +330,23 @@ def _is_kind(value: object) -> bool:
 
 
 class Handlers(Generic[Handler]):
-    """The team's handlers, by the kind of announcement that they want to hear."""
+    """The team's handlers, by the kind of announcement that they want to hear and the name of who hears it.
+
+    `subscriptions` are those kinds and names, in the order in which they were registered.
+    """
 
     def __init__(self, *, asynchronous: bool) -> None:
+        self.subscriptions: tuple[Subscription, ...] = ()
         self._asynchronous = asynchronous
-        self._handlers: list[tuple[type[Announcement], Handler]] = []
+        self._handlers: list[Handler] = []
 
-    def add(self, kind: type[Announcement], handler: Handler) -> Handler:
-        """Register a handler. Raises `ConfigurationError` for one of the other colour, or a kind that is none."""
+    def add(self, kind: type[Announcement], handler: Handler, name: str | None) -> Handler:
+        """Register a handler under a name, None for its own.
+
+        Raises:
+            ConfigurationError: the handler is of the other colour, the kind or the name is none, or another handler of
+                that name hears the same announcements.
+        """
         if not _is_kind(kind):
             raise ConfigurationError("on(kind): kind is Announcement or one of its subclasses")
         # An object may be callable through an `async def __call__` of its class.
@@ -290,9 +356,33 @@ class Handlers(Generic[Handler]):
             raise ConfigurationError(f"on({kind.__name__}): the handler has to be {wanted}")
         if not callable(handler):
             raise ConfigurationError(f"on({kind.__name__}): the handler has to be a function")
-        self._handlers.append((kind, handler))
+        name = _own_name(handler) if name is None else name
+        if not _is_name(name):
+            raise ConfigurationError(f"on({kind.__name__}): name is text of 1 to {MAX_NAME} characters")
+        for other, taken_name in self.subscriptions:
+            if taken_name == name and (issubclass(kind, other) or issubclass(other, kind)):
+                raise ConfigurationError(
+                    f"on({kind.__name__}): another handler named {name!r} hears {other.__name__}: give each a name=…"
+                )
+        self._handlers.append(handler)
+        self.subscriptions = (*self.subscriptions, (kind, name))
         return handler
 
-    def of(self, announcement: Announcement) -> list[Handler]:
-        """Return the handlers that want to hear this, in the order in which they were registered."""
-        return [handler for kind, handler in self._handlers if isinstance(announcement, kind)]
+    def of(self, call: Deliver) -> Handler:
+        """Return the handler to call. Raises `InternalError` if there is none."""
+        for (kind, name), handler in zip(self.subscriptions, self._handlers, strict=False):
+            if name == call.subscriber and isinstance(call.announcement, kind):
+                return handler
+        raise InternalError(f"there is no handler named {call.subscriber!r}")
+
+
+def _own_name(handler: object) -> str:
+    """Return a handler's default name: it has to be the same in every process, and after every restart."""
+    while isinstance(handler, functools.partial):
+        handler = cast("functools.partial[object]", handler).func
+    named = handler if hasattr(handler, "__qualname__") else type(handler)
+    return f"{named.__module__}.{getattr(named, '__qualname__', '')}"
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from airport_payments.core.announcements import Announcement, Pending
+from airport_payments.core.announcements import Deliver
 from airport_payments.core.commands import Command, Fetch, RetrieveIntent
 from airport_payments.core.decide import decide
 from airport_payments.core.decide.draft import Decision, Unplaced, after
@@ -30,6 +30,7 @@ from airport_payments.core.views import TickReport
 from airport_payments.loop import (
     MAX_ROUNDS,
     Handlers,
+    log_dead_letters,
     log_problem,
     logger,
     pause_s,
@@ -174,9 +175,10 @@ class Runner:
         before = now if now is not None else self._clock()
         due = self._repository.due(before=before, after=self._after, limit=limit)
         problems = 0
+        asked = TimePassed(self.handlers.subscriptions)
         for booking_id in due:
             try:
-                decision = self.run(booking_id, TimePassed(), now)
+                decision = self.run(booking_id, asked, now)
                 problems += isinstance(decision.reply, PaymentsError)
             except Exception as error:  # noqa: BLE001 - one booking's trouble must not keep the others waiting
                 problems += 1
@@ -221,7 +223,7 @@ class Runner:
         fact: Fact = asked
         conflicts = 0
         known: Snapshot | None = None
-        for _ in range(MAX_ROUNDS):
+        for round_ in range(MAX_ROUNDS):
             snapshot = known if known is not None else self._repository.get(booking_id)
             if snapshot is None:
                 return Decision(None)
@@ -238,14 +240,16 @@ class Runner:
                     self._sleep(pause_s(conflicts, self._draw()))
                     continue
                 snapshot = after(change)
+                log_dead_letters(change)
                 self._committed(change)
             log_problem(booking_id, decision)
             act = decision.act
             if act is None:
                 return decision
             known = snapshot if change is not None else None
-            if isinstance(act, Pending):
-                fact = self._deliver(act.announcement)
+            if isinstance(act, Deliver):
+                # The last rounds are for writing down what this delivery came to: what is left stays due.
+                fact = self._deliver(act, asked if round_ < MAX_ROUNDS // 2 else None)
             elif not isinstance(asked, OBSERVED):
                 fact = Answer(act, self._port.perform(act), snapshot.ledger.version, asked)
         return Decision(None, reply=Busy("other writers kept winning"))
@@ -255,13 +259,14 @@ class Runner:
         if change.due_at is not None and change.due_at <= self._clock():
             self._wake.set()
 
-    def _deliver(self, announcement: Announcement) -> Delivered | DeliveryFailed:
-        for handler in self.handlers.of(announcement):
-            try:
-                taken(handler(announcement))
-            except Exception as error:  # noqa: BLE001 - whatever a team's handler raises, the announcement stays due
-                logger.error(
-                    "announcement %r: a handler raised %s", announcement.id, type(error).__name__, exc_info=True
-                )
-                return DeliveryFailed(announcement.sequence)
-        return Delivered(announcement.sequence)
+    def _deliver(self, call: Deliver, asked: Asker | Observed | None) -> Delivered | DeliveryFailed:
+        announcement, name = call.announcement, call.subscriber
+        asker = asked if isinstance(asked, TimePassed) else None
+        try:
+            handler = self.handlers.of(call)
+            taken(handler(announcement))
+        except Exception as error:  # noqa: BLE001 - whatever a team's handler raises, the announcement stays due
+            kind = type(error).__name__
+            logger.error("announcement %r: %r raised %s", announcement.id, name, kind, exc_info=True)
+            return DeliveryFailed(announcement.sequence, name, call.tries, kind, asker)
+        return Delivered(announcement.sequence, name, asker)

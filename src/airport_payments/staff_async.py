@@ -1,12 +1,30 @@
 """What the team decides about bookings and their money: the part of the gateway that no customer calls."""
 
+from airport_payments.core.announcements import DeadLetter
+from airport_payments.core.codec import UnreadableLedger
+from airport_payments.core.decide.table import ATTENTION_AT
+from airport_payments.core.errors import BookingNotFound
 from airport_payments.core.facts import CancelRequested, Resolution
 from airport_payments.core.ids import check_booking_id, check_owner
-from airport_payments.core.model import CancelReason
+from airport_payments.core.model import CancelReason, HistoryLine
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundReason
-from airport_payments.core.views import Cancellation, PaymentDecision, RefundReport
-from airport_payments.loop import cancelled, capture_request, decided, refund_request, refunded, resolve_request
+from airport_payments.core.story import Story, tell
+from airport_payments.core.views import Attention, Cancellation, Page, PaymentDecision, RefundReport, attention
+from airport_payments.loop import (
+    MAX_PAGES_READ,
+    PAGE,
+    cancelled,
+    capture_request,
+    check_page,
+    decided,
+    log_unreadable,
+    redeliver_request,
+    redelivered,
+    refund_request,
+    refunded,
+    resolve_request,
+)
 from airport_payments.repository import AsyncBookingRepository
 from airport_payments.runner_async import AsyncRunner
 
@@ -124,3 +142,111 @@ class AsyncStaff:
         """
         check_booking_id(booking_id)
         return decided((await self._runner.run(booking_id, capture_request(payment_id, amount))).reply)
+
+    # ---- what waits for a person ----
+
+    async def needs_attention(self, after: str | None = None, limit: int = 100) -> Page[Attention]:
+        """Return bookings that wait for a person: money in review, a dispute to answer, or dead letters.
+
+        In the order of their ids. A call reads at most a thousand ledgers, so a page may be short, or empty, though there
+        is more: go on while `after` is not None.
+
+        Args:
+            after: the last page's `after`, None for the first page.
+            limit: how many bookings at most, 1 to 1000.
+
+        Raises:
+            InvalidRequest: a malformed argument.
+            StorageUnavailable: try again.
+        """
+        check_page(after, limit)
+        found: list[Attention] = []
+        for _ in range(MAX_PAGES_READ):
+            page = await self._repository.due(before=ATTENTION_AT, after=after, limit=PAGE)
+            for booking_id in page:
+                after = booking_id
+                waiting = await self._attention(booking_id)
+                if waiting is not None:
+                    found.append(waiting)
+                if len(found) == limit:
+                    return Page(tuple(found), after)
+            if len(page) < PAGE:
+                return Page(tuple(found), None)
+        return Page(tuple(found), after)
+
+    async def dead_letters(self, after: str | None = None, limit: int = 100) -> Page[DeadLetter]:
+        """Return announcements that a subscriber could not be given, of at most `limit` bookings.
+
+        Paged as `needs_attention`, whose other bookings count as well. Mend the handler, then call `redeliver`.
+
+        Raises:
+            InvalidRequest: a malformed argument.
+            StorageUnavailable: try again.
+        """
+        page = await self.needs_attention(after, limit)
+        return Page(tuple(d for booking in page.items for d in booking.dead_letters), page.after)
+
+    async def redeliver(self, booking_id: str, sequence: int) -> tuple[str, ...]:
+        """Let the dead letters of an announcement be delivered after all. `tick` does it, with all tries anew.
+
+        Args:
+            booking_id: the booking.
+            sequence: the announcement's number within it.
+
+        Returns:
+            The names of the subscribers that are to hear it.
+
+        Raises:
+            InvalidRequest: a malformed argument.
+            BookingNotFound: no such booking.
+            NothingToRedeliver: there is no dead letter of this announcement.
+            StorageUnavailable, Busy: try again.
+        """
+        check_booking_id(booking_id)
+        return redelivered((await self._runner.run(booking_id, redeliver_request(sequence))).reply)
+
+    # ---- what happened ----
+
+    async def history(self, booking_id: str, *, owner: str | None = None) -> tuple[HistoryLine, ...]:
+        """Return what happened to a booking's money, oldest first: each fact that changed something or was refused.
+
+        Args:
+            booking_id: the booking.
+            owner: who asks, if it is a customer; then it has to be the booking's owner.
+
+        Raises:
+            InvalidRequest: a malformed id.
+            BookingNotFound: no such booking, or it is someone else's.
+            StorageUnavailable: try again.
+        """
+        snapshot = await self._repository.get(check_booking_id(booking_id))
+        if snapshot is None or (owner is not None and snapshot.booking.owner != check_owner(owner)):
+            raise BookingNotFound
+        return tuple(await self._repository.history(booking_id))
+
+    async def explain(self, booking_id: str) -> Story:
+        """Tell how a booking and its money stand, what is to come, and what happened: `print(gateway.explain(id))`.
+
+        For the team's support, not for customers. It shows no secret and no personal data.
+
+        Raises:
+            InvalidRequest: a malformed id.
+            BookingNotFound: no such booking.
+            StorageUnavailable: try again.
+        """
+        snapshot = await self._repository.get(check_booking_id(booking_id))
+        if snapshot is None:
+            raise BookingNotFound
+        return tell(snapshot, await self._repository.history(booking_id))
+
+    async def _attention(self, booking_id: str) -> Attention | None:
+        """Return what of a booking waits for a person, None if nothing does."""
+        try:
+            snapshot = await self._repository.get(booking_id)
+        except UnreadableLedger as error:
+            # It must not hide all the others. Who asks for this booking itself gets the error.
+            log_unreadable(booking_id, error)
+            return None
+        if snapshot is None or not snapshot.ledger.needs_attention:
+            return None
+        return attention(snapshot)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.support import INTENT_ID, NOW, OWNER, PRICE, Driver, declined, kinds, opened, seen, view
+from tests.support import INTENT_ID, NOW, OWNER, PRICE, TICK, Driver, declined, kinds, opened, seen, view
 
 from airport_payments.core.commands import CreateIntent, FindIntent, RetrieveIntent
 from airport_payments.core.decide.draft import Done, Ready, Unplaced
@@ -30,7 +30,6 @@ from airport_payments.core.facts import (
     PaymentRequested,
     RefusalKind,
     Refused,
-    TimePassed,
     Unanswered,
 )
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
@@ -223,7 +222,7 @@ class TestRule2:
         driver = Driver()
         asker = PaymentRequested(OWNER, PRICE, "a1")
         act = driver.feed(asker).act
-        driver.feed(Answer(act, LOST, 1, TimePassed()))
+        driver.feed(Answer(act, LOST, 1, TICK))
         decision = driver.feed(Answer(act, seen("requires_payment_method"), 1, asker))
         assert (driver.payment.intent_id, driver.payment.stripe_status, driver.effects) == (INTENT_ID, None, ())
         assert decision.act == RetrieveIntent("a1", INTENT_ID)
@@ -242,16 +241,16 @@ class TestRule2:
     def test_a_refusals_intent_is_believed_only_on_the_loaded_version(self) -> None:
         driver = opened()
         driver.team(status=BookingStatus.CANCELLED)
-        act = driver.feed(TimePassed()).act
+        act = driver.feed(TICK).act
         driver.event(view("processing"))
         late = Refused(RefusalKind.UNEXPECTED_STATE, "x", seen=seen("succeeded"))
-        decision = driver.feed(Answer(act, late, 0, TimePassed()))
+        decision = driver.feed(Answer(act, late, 0, TICK))
         assert driver.payment.state is PaymentState.OPEN
         assert isinstance(decision.act, RetrieveIntent)
 
     def test_an_answer_to_an_attempt_that_nobody_knows_changes_nothing(self) -> None:
         driver = opened()
-        stray = Answer(RetrieveIntent("zz", INTENT_ID), seen("succeeded"), driver.snapshot.ledger.version, TimePassed())
+        stray = Answer(RetrieveIntent("zz", INTENT_ID), seen("succeeded"), driver.snapshot.ledger.version, TICK)
         assert driver.feed(stray).change is None
 
     def test_the_wrong_mode_is_never_believed(self) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.support import INTENT_ID, POLICY, PRICE, Driver, authorised, collected, kinds, opened, seen, view
+from tests.support import INTENT_ID, POLICY, PRICE, TICK, Driver, authorised, collected, kinds, opened, seen, view
 
 from airport_payments.core.commands import CaptureIntent
 from airport_payments.core.decide.draft import CancelReply, Completed, PaymentReply
@@ -22,7 +22,7 @@ from airport_payments.core.errors import (
     PaymentIntentMismatch,
     StripeUnavailable,
 )
-from airport_payments.core.facts import Answer, RefusalKind, Refused, TimePassed, Unanswered
+from airport_payments.core.facts import Answer, RefusalKind, Refused, Unanswered
 from airport_payments.core.model import BookingStatus, IndexState, PaymentState, Place, ReviewReason
 from airport_payments.core.money import Money
 
@@ -187,8 +187,8 @@ class TestCapture:
         driver = authorised()
         driver.capture(LOST)
         driver.now += RETRY_FIRST
-        act = driver.feed(TimePassed()).act
-        decision = driver.feed(Answer(act, captured(), 0, TimePassed()))
+        act = driver.feed(TICK).act
+        decision = driver.feed(Answer(act, captured(), 0, TICK))
         assert kinds([decision.act]) == ["RetrieveIntent"]
         driver.tick(captured())
         assert len({c.key for c in captures(driver)} | {act.key}) == 1

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.support import INTENT_ID, PRICE, Driver, kinds, opened, seen, view
+from tests.support import INTENT_ID, PRICE, TICK, Driver, kinds, opened, seen, view
 
 from airport_payments.core.commands import CancelIntent, RetrieveIntent
 from airport_payments.core.decide.draft import Done, Ready
 from airport_payments.core.decide.table import PROCESSING_FIRST, PROCESSING_MOST, RETRY_FIRST
-from airport_payments.core.facts import RefusalKind, Refused, TimePassed, Unanswered
+from airport_payments.core.facts import RefusalKind, Refused, Unanswered
 from airport_payments.core.model import BookingStatus, IndexState, IntentStatus, PaymentState, Place, ReviewReason
 from airport_payments.core.money import Money
 
@@ -75,7 +75,7 @@ class TestTheTeamChangesItsRow:
     def test_a_closing_payment_is_marked_so_in_the_index(self) -> None:
         driver = opened()
         driver.team(price=DEARER)
-        change = driver.feed(TimePassed()).change
+        change = driver.feed(TICK).change
         assert [(row.intent_id, row.state) for row in change.index] == [(INTENT_ID, IndexState.CLOSING)]
 
     def test_a_cancelled_booking_that_comes_back_can_be_paid_again(self) -> None:
@@ -155,11 +155,11 @@ class TestOutcomesOfACancellation:
     def test_missing_it_stays_due_and_says_that_the_key_is_another_accounts(self) -> None:
         driver = opened()
         driver.team(**CANCELLED)
-        act = driver.feed(TimePassed()).act
+        act = driver.feed(TICK).act
         from airport_payments.core.facts import Answer
 
         missing = Refused(RefusalKind.MISSING, "resource_missing")
-        decision = driver.feed(Answer(act, missing, driver.snapshot.ledger.version, TimePassed()))
+        decision = driver.feed(Answer(act, missing, driver.snapshot.ledger.version, TICK))
         assert "another account" in str(decision.problem)
         assert len(driver.effects) == 1
         assert driver.due_at == driver.now + RETRY_FIRST
@@ -176,12 +176,12 @@ class TestOutcomesOfACancellation:
     def test_an_event_that_tells_first_makes_the_answer_old_news(self) -> None:
         driver = opened()
         driver.team(**CANCELLED)
-        act = driver.feed(TimePassed()).act
+        act = driver.feed(TICK).act
         driver.event(view("succeeded"))
         from airport_payments.core.facts import Answer
 
         before = driver.snapshot
-        driver.feed(Answer(act, refused("succeeded"), 0, TimePassed()))
+        driver.feed(Answer(act, refused("succeeded"), 0, TICK))
         assert (driver.payments, driver.effects) == (before.ledger.payments, ())
         assert driver.announced == ["PaymentNeedsReview"]
 

@@ -1,12 +1,12 @@
 """Guards against what should not happen: a row that was reset, an amount that was changed at Stripe, money in review."""
 
-from tests.support import INTENT_ID, OWNER, PRICE, Driver, declined, kinds, opened, seen, view
+from tests.support import INTENT_ID, OWNER, PRICE, TICK, Driver, declined, kinds, opened, seen, view
 
 from airport_payments.core.commands import CreateIntent
 from airport_payments.core.decide.draft import Ready
 from airport_payments.core.decide.table import MAX_NEWS
 from airport_payments.core.errors import BookingNotFound, Misconfigured, PaymentInReview
-from airport_payments.core.facts import Answer, PaymentRequested, RefusalKind, Refused, TimePassed
+from airport_payments.core.facts import Answer, PaymentRequested, RefusalKind, Refused
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
 from airport_payments.core.money import Money
 
@@ -78,7 +78,7 @@ def test_rule_3_a_create_refused_late_does_not_take_the_place_from_the_intent_th
     version = driver.snapshot.ledger.version
     driver.feed(Answer(create, seen("requires_payment_method"), version, PaymentRequested(OWNER, PRICE, "a1")))
     driver.team(price=Money(50000, "usd"))
-    driver.feed(TimePassed())
+    driver.feed(TICK)
     assert kinds(driver.effects) == ["CancelIntent"]
     refused = Refused(RefusalKind.INVALID, "x")
     decision = driver.feed(Answer(create, refused, version, PaymentRequested(OWNER, PRICE, "a2")))

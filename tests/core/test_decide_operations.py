@@ -10,6 +10,7 @@ from tests.support import (
     OWNER,
     POLICY,
     PRICE,
+    TICK,
     Driver,
     booking,
     collected,
@@ -36,7 +37,7 @@ from airport_payments.core.errors import (
     PaymentIntentMismatch,
     StripeUnavailable,
 )
-from airport_payments.core.facts import RefusalKind, Refused, TimePassed, Unanswered
+from airport_payments.core.facts import RefusalKind, Refused, Unanswered
 from airport_payments.core.model import (
     BookingStatus,
     CancelReason,
@@ -267,7 +268,7 @@ class TestHolds:
     @pytest.mark.parametrize("status", [BookingStatus.CONFIRMED, BookingStatus.CANCELLED])
     def test_a_hold_of_a_booking_that_is_decided_means_nothing(self, status) -> None:
         driver = Driver(Snapshot(booking(hold_until=NOW, status=status)))
-        assert driver.feed(TimePassed()).change is None
+        assert driver.feed(TICK).change is None
 
     def test_expire_does_it_whatever_hold_until_says(self) -> None:
         driver = opened(hold_until=HOLD)
@@ -278,7 +279,7 @@ class TestHolds:
     def test_one_that_is_processing_stays_due_and_is_marked_in_the_index(self) -> None:
         driver = opened(hold_until=HOLD)
         driver.now = HOLD
-        change = driver.feed(TimePassed()).change
+        change = driver.feed(TICK).change
         assert [row.state for row in change.index] == [IndexState.CLOSING]
         driver.tick(won("processing"))
         assert driver.booking.status is BookingStatus.PENDING

@@ -9,6 +9,7 @@ from tests.support import (
     INTENT_ID,
     NAMESPACE,
     PRICE,
+    TICK,
     collected,
     kinds,
     listed,
@@ -35,7 +36,7 @@ from airport_payments.core.errors import (
     RefundRefused,
     StripeUnavailable,
 )
-from airport_payments.core.facts import Answer, RefundSeen, RefusalKind, Refused, TimePassed, Unanswered
+from airport_payments.core.facts import Answer, RefundSeen, RefusalKind, Refused, Unanswered
 from airport_payments.core.model import BookingStatus, PaymentState, Place
 from airport_payments.core.money import Money
 from airport_payments.core.refund import Refund, RefundState
@@ -130,17 +131,17 @@ class TestUnanswered:
         list_, nothing = ListRefunds("a1", INTENT_ID), listed()
         driver.tick(nothing)
         driver.now += timedelta(hours=2)
-        driver.feed(Answer(list_, nothing, version, TimePassed()))
+        driver.feed(Answer(list_, nothing, version, TICK))
         assert {e.key for e in driver.effects} == {"airport/a1/refund/0"}
 
     def test_two_workers_that_find_nothing_order_one(self) -> None:
         driver = collected()
         driver.refund(LOST)
         driver.now += DAY
-        first = driver.feed(TimePassed()).act
+        first = driver.feed(TICK).act
         version = driver.snapshot.ledger.version
         for _ in range(2):
-            driver.feed(Answer(first, listed(), version, TimePassed()))
+            driver.feed(Answer(first, listed(), version, TICK))
         (command,) = driver.effects
         assert command.key == "airport/a1/refund/1"
 
@@ -259,12 +260,12 @@ class TestMadeElsewhere:
     def test_a_hint_outlives_a_list_that_was_read_before_it(self) -> None:
         driver = collected()
         driver.hint(PART.amount_minor)
-        act = driver.feed(TimePassed()).act
+        act = driver.feed(TICK).act
         version = driver.snapshot.ledger.version
         driver.refund_event(refund_view("re_1", PART.amount_minor))
         driver.hint(2 * PART.amount_minor, "evt_h2")
         early = listed(refund_view("re_1", PART.amount_minor))
-        decision = driver.feed(Answer(act, early, version, TimePassed()))
+        decision = driver.feed(Answer(act, early, version, TICK))
         assert decision.act == act
         driver.tick(listed(*(refund_view(f"re_{n}", PART.amount_minor) for n in (1, 2))))
         assert driver.refund_states == ["succeeded", "succeeded"]
@@ -319,4 +320,4 @@ class TestMadeElsewhere:
 def test_an_answer_to_a_command_of_an_attempt_that_is_gone_changes_nothing() -> None:
     driver = collected()
     command = CreateRefund("gone", "gone.0", BOOKING_ID, NAMESPACE, INTENT_ID, 1, None, "k", driver.now, driver.now)
-    assert driver.feed(Answer(command, RefundSeen(refund_view()), 0, TimePassed())).change is None
+    assert driver.feed(Answer(command, RefundSeen(refund_view()), 0, TICK)).change is None

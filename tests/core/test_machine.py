@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from tests.core.model_stripe import FATES, TrueStripe, same_request
-from tests.support import OWNER, PRICE, Driver
+from tests.support import OWNER, PRICE, TICK, Driver
 
-from airport_payments.core.announcements import Pending
+from airport_payments.core.announcements import Deliver
 from airport_payments.core.codec import dump, load
 from airport_payments.core.commands import CancelIntent, Command, CreateIntent
 from airport_payments.core.decide import Decision
@@ -104,17 +104,18 @@ class Payments(RuleBasedStateMachine):
             act = decision.act
             if act is None:
                 return
-            if not isinstance(act, Pending):
+            if not isinstance(act, Deliver):
                 if isinstance(act, CreateIntent | CancelIntent):
                     assert act in self.driver.effects, "rule 1: performed before it was saved"
                 self.actors.append(Actor(asker, act, self.driver.snapshot.ledger.version))
                 return
-            number = act.announcement.sequence
+            number, name = act.announcement.sequence, act.subscriber
+            assert isinstance(asker, TimePassed)
             if deliver:
                 self.driver.heard.append(act.announcement)
-                decision = self.feed(Delivered(number))
+                decision = self.feed(Delivered(number, name, asker))
             else:
-                decision = self.feed(DeliveryFailed(number))
+                decision = self.feed(DeliveryFailed(number, name, act.tries, "RuntimeError", asker))
         raise AssertionError("a loop without an end")
 
     def start(self, asker: Fact, *, deliver: bool = True) -> None:
@@ -149,7 +150,7 @@ class Payments(RuleBasedStateMachine):
 
     @rule()
     def worker_ticks_and_all_goes_well(self) -> None:
-        self.to_the_end(TimePassed())
+        self.to_the_end(TICK)
 
     @rule()
     def stripe_fails_for_a_while_but_does_it_later(self) -> None:
@@ -157,7 +158,7 @@ class Payments(RuleBasedStateMachine):
         self.to_the_end(PaymentRequested(OWNER, self.driver.booking.price, f"a{self.attempts}"), "late_failed")
         for _ in range(2):
             self.driver.now += timedelta(minutes=1)
-            self.to_the_end(TimePassed(), "late_failed")
+            self.to_the_end(TICK, "late_failed")
 
     @precondition(lambda self: self.stripe.limbo)
     @rule()
@@ -185,7 +186,7 @@ class Payments(RuleBasedStateMachine):
 
     @rule(deliver=st.sampled_from([True, True, False]))
     def worker_ticks(self, deliver: bool) -> None:
-        self.start(TimePassed(), deliver=deliver)
+        self.start(TICK, deliver=deliver)
 
     @rule()
     def team_says_so(self) -> None:
@@ -297,7 +298,7 @@ class Payments(RuleBasedStateMachine):
             for seen in self.stripe.events[delivered:]:
                 self.deliver(seen)
             delivered = len(self.stripe.events)
-            self.start(TimePassed())
+            self.start(TICK)
             self.drain_calls()
             due = self.driver.due_at
             if due is None and delivered == len(self.stripe.events):

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from tests.core.model_refunds import FATES, TrueRefunds
-from tests.support import POLICY, PRICE, collected, refund_request
+from tests.support import POLICY, PRICE, TICK, collected, refund_request
 
-from airport_payments.core.announcements import Pending
+from airport_payments.core.announcements import Deliver
 from airport_payments.core.commands import Command, CreateRefund, ListRefunds
 from airport_payments.core.decide import Decision
 from airport_payments.core.decide.table import KEY_FORGOTTEN, KEY_LIFETIME
-from airport_payments.core.facts import Answer, Delivered, Fact, PortReply, TimePassed
+from airport_payments.core.facts import Answer, Delivered, Fact, PortReply
 from airport_payments.core.model import BookingStatus, Place
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundState
@@ -55,13 +55,13 @@ class Refunds(RuleBasedStateMachine):
             act = decision.act
             if act is None:
                 return
-            if not isinstance(act, Pending):
+            if not isinstance(act, Deliver):
                 if isinstance(act, CreateRefund):
                     assert act in self.driver.effects, "rule 1: performed before it was saved"
                 self.actors.append(Actor(asker, act, self.driver.snapshot.ledger.version))
                 return
             self.driver.heard.append(act.announcement)
-            decision = self.driver.feed(Delivered(act.announcement.sequence))
+            decision = self.driver.feed(Delivered(act.announcement.sequence, act.subscriber, TICK))
         raise AssertionError("a loop without an end")
 
     def start(self, asker: Fact) -> None:
@@ -114,11 +114,11 @@ class Refunds(RuleBasedStateMachine):
 
     @rule()
     def worker_ticks(self) -> None:
-        self.start(TimePassed())
+        self.start(TICK)
 
     @rule()
     def worker_ticks_and_all_goes_well(self) -> None:
-        self.to_the_end(TimePassed())
+        self.to_the_end(TICK)
 
     @rule(amount=st.sampled_from([10_000, 30_000, PRICE.amount_minor]))
     def dashboard_refunds(self, amount: int) -> None:
@@ -217,7 +217,7 @@ class Refunds(RuleBasedStateMachine):
 
     def drain(self) -> None:
         for _ in range(300):
-            self.to_the_end(TimePassed())
+            self.to_the_end(TICK)
             while self.actors:
                 if self.actors[0].reply is None:
                     self.send(self.actors[0], "ok")

@@ -11,7 +11,14 @@ from itertools import product
 import pytest
 from tests.support import NOW, POLICY, PRICE, booking, declined, opened, view
 
-from airport_payments.core.announcements import BookingConfirmed, PaymentFailed, PaymentNeedsReview, Pending
+from airport_payments.core.announcements import (
+    BookingConfirmed,
+    DeadLetter,
+    Delivery,
+    PaymentFailed,
+    PaymentNeedsReview,
+    Pending,
+)
 from airport_payments.core.codec import UnreadableLedger, dump, load
 from airport_payments.core.commands import CancelIntent, CreateIntent
 from airport_payments.core.decide.route import HANDLED, Ask, EventHead, Ignore, Ours, Subject, route
@@ -312,12 +319,13 @@ class TestDocument:
         ),
         (CreateIntent("a3", "BK-1", "n", PRICE, "k", NOW, NOW, 1, 2), CancelIntent("a2", "pi_2", "k2", NOW, NOW, 3, 4)),
         (
-            Pending(BookingConfirmed(booking_id="BK-1", sequence=1, at=NOW, payment_intent_id="pi_1", amount=PRICE), NOW, 2),
-            Pending(PaymentFailed(booking_id="BK-1", sequence=2, at=NOW, error_code="c", decline_code=None), NOW),
-            Pending(PaymentNeedsReview(booking_id="BK-1", sequence=3, at=NOW, reason="late", amount_minor=1, currency="usd"), NOW),
+            Pending(BookingConfirmed(booking_id="BK-1", sequence=1, at=NOW, payment_intent_id="pi_1", amount=PRICE), (Delivery("mailer", NOW, 2),)),
+            Pending(PaymentFailed(booking_id="BK-1", sequence=2, at=NOW, error_code="c", decline_code=None)),
+            Pending(PaymentNeedsReview(booking_id="BK-1", sequence=3, at=NOW, reason="late", amount_minor=1, currency="usd")),
         ),
         9,
         (RequestKey("k", "f"),),
+        dead_letters=(DeadLetter(PaymentFailed(booking_id="BK-1", sequence=2, at=NOW, error_code="c"), "mailer", 36, NOW, "OSError"),),
     )  # fmt: skip
 
     def test_there_and_back_is_the_same_ledger(self) -> None:
@@ -337,6 +345,7 @@ class TestDocument:
             lambda d: d.update(format=0), lambda d: d.pop("format"), lambda d: d.pop("payments"), lambda d: d.update(payments=None),
             lambda d: d["payments"][0].update(currency="xxx"), lambda d: d["payments"][0].update(amount=-1), lambda d: d["effects"][0].update(do="refund"),
             lambda d: d["announcements"][0].update(kind="tomorrow"), lambda d: d["effects"][0].pop("key"), lambda d: d["payments"][1].update(failure=[1]),
+            lambda d: d["announcements"][0].update(deliveries=[["mailer"]]), lambda d: d["dead_letters"][0].pop("told"), lambda d: d["dead_letters"][0].pop("error"),
         ],
     )  # fmt: skip
     def test_a_damaged_document_is_one_error_of_ours(self, damage) -> None:

@@ -66,6 +66,7 @@ class Shop:
         self.hooks: dict[str, Callable[..., object]] = {}
         self.heard: list[Any] = []
         self.ids = 0
+        self.handlers = 0
         self.memory = self._of(MemoryBookingRepository, AsyncMemoryBookingRepository)(
             bookings or (Booking(BOOKING_ID, OWNER, PRICE),)
         )
@@ -74,7 +75,7 @@ class Shop:
     def _of(self, sync: Any, asynchronous: Any) -> Any:
         return asynchronous if self.asynchronous else sync
 
-    def new_gateway(self, **given: object) -> Any:
+    def new_gateway(self, *, listening: bool = True, **given: object) -> Any:
         """Another process of the shop, over the same database and the same Stripe."""
         if self.asynchronous:
             self.client = httpx.AsyncClient(transport=self.fake.async_transport(), trust_env=False)
@@ -89,7 +90,8 @@ class Shop:
             new_id=self._new_id,
             **given,
         )
-        self.listen(gateway)
+        if listening:
+            self.listen(gateway)
         return gateway
 
     def _hook(self, name: str, *args: object, **named: object) -> object:
@@ -115,12 +117,15 @@ class Shop:
         def handle(announcement: Any) -> None:
             does(announcement)
 
-        return handle_async if self.asynchronous else handle
+        chosen = handle_async if self.asynchronous else handle
+        self.handlers += 1
+        chosen.__qualname__ = f"handler{self.handlers}"  # each is a subscriber of its own
+        return chosen
 
     def listen(self, gateway: Any) -> None:
         from airport_payments.core.announcements import Announcement
 
-        gateway.on(Announcement)(self.handler(self.heard.append))
+        gateway.on(Announcement, name="heard")(self.handler(self.heard.append))
 
     # ---- calls ----
 

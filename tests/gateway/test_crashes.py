@@ -7,7 +7,7 @@ import pytest
 from tests.gateway.shop import Crash, opened
 from tests.support import OWNER, PRICE
 
-from airport_payments.core.decide.table import KEY_LIFETIME, LEASE
+from airport_payments.core.decide.table import DELIVERY_LEASE, KEY_LIFETIME, LEASE
 from airport_payments.core.errors import (
     BookingNotFound,
     BookingNotPayable,
@@ -73,12 +73,17 @@ class TestCrash:
 
     def test_in_a_handler_the_announcement_is_delivered_again(self, paid) -> None:
         paid.webhook(paid.events("payment_intent.succeeded")[0])
-        gateway = paid.new_gateway()
-        gateway.on(_announcement())(paid.handler(die))
+        dying, living = paid.new_gateway(), paid.new_gateway()
+        printed: list[str] = []
+        dying.on(_announcement(), "printer")(paid.handler(die))
+        living.on(_announcement(), "printer")(paid.handler(lambda a: printed.append(a.id)))
         with pytest.raises(Crash):
-            paid.tick(gateway)
-        paid.tick()
-        assert [a.id for a in paid.heard] == ["BK-1:1", "BK-1:1"]
+            paid.tick(dying)
+        paid.tick(living, after=DELIVERY_LEASE - timedelta(seconds=1))
+        assert printed == []
+        paid.tick(living, after=timedelta(seconds=1))
+        assert printed == ["BK-1:1"]
+        assert [a.id for a in paid.heard] == ["BK-1:1"]
 
 
 def _announcement():

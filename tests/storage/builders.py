@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from airport_payments.core.announcements import BookingConfirmed, PaymentFailed, Pending
+from airport_payments.core.announcements import BookingConfirmed, Delivery, PaymentFailed, Pending
 from airport_payments.core.commands import CreateIntent
 from airport_payments.core.decide.draft import Draft, due_at, index_row
 from airport_payments.core.model import (
@@ -79,8 +79,11 @@ def paying(read: Snapshot, intent_id: str = "pi_1") -> Change:
         place=Place.ATTACHED, received_minor=PRICE.amount_minor, news=("failed/ch_1",), look_at=LATER, looks=3, closes=1,
     )  # fmt: skip
     told = (
-        Pending(PaymentFailed(booking_id=read.booking.id, sequence=1, at=NOW, error_code="card_declined"), NOW, 2),
-        Pending(BookingConfirmed(booking_id=read.booking.id, sequence=2, at=NOW, amount=PRICE), LATER),
+        Pending(
+            PaymentFailed(booking_id=read.booking.id, sequence=1, at=NOW, error_code="card_declined"),
+            (Delivery("mailer", NOW, 2), Delivery("printer", LATER)),
+        ),
+        Pending(BookingConfirmed(booking_id=read.booking.id, sequence=2, at=NOW, amount=PRICE)),
     )
     ledger = Ledger(read.ledger.version + 1, (paid,), announcements=told, announced=2)
     lines = (line("payment failed", event_id="evt_1"), line("paid: booking confirmed", LATER, "evt_2", intent_id))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airport_payments.core.announcements import KINDS, Announcement, Pending
+from airport_payments.core.announcements import KINDS, Announcement, DeadLetter, Delivery, Pending
 from airport_payments.core.codec import UnreadableLedger, dump, from_us, load, to_us
 from airport_payments.core.commands import (
     CancelIntent,
@@ -130,15 +130,18 @@ def announcement(kind: type[Announcement]) -> st.SearchStrategy[Announcement]:
 
 
 announcements = st.one_of([announcement(kind) for kind in KINDS.values()])
+deliveries = st.builds(Delivery, texts, times, counts)
+letters = st.builds(DeadLetter, announcements, texts, counts, times, texts)
 ledgers = st.builds(
     Ledger,
     counts,
     st.lists(payments(), max_size=3).map(tuple),
     st.lists(effects, max_size=3).map(tuple),
-    st.lists(st.builds(Pending, announcements, times, counts), max_size=3).map(tuple),
+    st.lists(st.builds(Pending, announcements, st.lists(deliveries, max_size=2).map(tuple)), max_size=3).map(tuple),
     counts,
     st.lists(st.builds(RequestKey, texts, texts), max_size=3).map(tuple),
     st.none() | st.sampled_from(CancelReason),
+    dead_letters=st.lists(letters, max_size=2).map(tuple),
 )
 
 

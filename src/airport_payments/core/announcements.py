@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from airport_payments.core.money import Money
 
@@ -139,9 +139,55 @@ NAMES: Final[dict[type[Announcement], str]] = {kind: name for name, kind in KIND
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """An announcement that was not yet delivered, how often that was tried, and when it is due."""
+class Delivery:
+    """One subscriber that has not taken an announcement yet.
 
-    announcement: Announcement
+    Args:
+        subscriber: its name, as `gateway.on` has it.
+        due_at: when to call it; while a worker calls it, when that worker's lease runs out.
+        tries: how often it was called.
+    """
+
+    subscriber: str
     due_at: datetime
     tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An announcement that not every subscriber has taken. Without deliveries no worker has taken it up yet."""
+
+    announcement: Announcement
+    deliveries: tuple[Delivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An announcement that one subscriber could not be given. A person may have it delivered again.
+
+    Args:
+        announcement: what was to be heard.
+        subscriber: who did not take it.
+        tries: how often it was called.
+        at: when it was given up, aware UTC.
+        error: the kind of what it raised last; no message, which could hold personal data.
+    """
+
+    announcement: Announcement
+    subscriber: str
+    tries: int
+    at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """A call to a subscriber, with its lease already in the ledger. `tries` says which call of them it is."""
+
+    announcement: Announcement
+    subscriber: str
+    tries: int
+
+
+# Who hears what, in this process: the kind that was asked for, and the subscriber's name.
+Subscription: TypeAlias = tuple[type[Announcement], str]

@@ -20,6 +20,9 @@ class DisputeStatus(StrEnum):
     PREVENTED = "prevented"
 
 
+NEED_RESPONSE = frozenset(
+    {DisputeStatus.WARNING_NEEDS_RESPONSE, DisputeStatus.NEEDS_RESPONSE, DisputeStatus.APPEAL_NEEDS_RESPONSE}
+)
 CLOSED = frozenset({DisputeStatus.WARNING_CLOSED, DisputeStatus.WON, DisputeStatus.LOST, DisputeStatus.PREVENTED})
 
 
@@ -49,6 +52,11 @@ class Dispute:
     def open(self) -> bool:
         """Whether it is not decided yet."""
         return self.status not in CLOSED
+
+    @property
+    def needs_response(self) -> bool:
+        """Whether the bank waits for evidence, or for an answer."""
+        return self.status in NEED_RESPONSE
 
     @property
     def undecided_or_lost(self) -> bool:

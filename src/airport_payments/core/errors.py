@@ -27,7 +27,8 @@
     │   │   ├── NothingToCapture            nothing_to_capture
     │   │   ├── CaptureTooLarge             capture_too_large
     │   │   ├── CaptureRefused              capture_refused
-    │   │   └── AlreadyCaptured             already_captured
+    │   │   ├── AlreadyCaptured             already_captured
+    │   │   └── NothingToRedeliver          nothing_to_redeliver
     │   ├── PayloadTooLarge             413 payload_too_large
     │   └── IdempotencyKeyReused        422 idempotency_key_reused
     ├── TryAgain                        503, with retry_after_s; nothing is lost, the same call may be made again
@@ -286,6 +287,13 @@ class AlreadyCaptured(Conflict):
 
     code = "already_captured"
     public_message = "The payment was already collected."
+
+
+class NothingToRedeliver(Conflict):
+    """There is no dead letter of this announcement: it was delivered, or is still being tried."""
+
+    code = "nothing_to_redeliver"
+    public_message = "There is nothing to deliver again."
 
 
 class PayloadTooLarge(RequestRefused):

@@ -1,10 +1,12 @@
 """What happened. Frozen, typed, without behaviour."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from airport_payments.core.announcements import Subscription
 from airport_payments.core.commands import Command
 from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.evolve import quick
@@ -163,26 +165,47 @@ class CaptureRequested:
     amount: Money | None
 
 
+@dataclass(frozen=True, slots=True)
+class RedeliverRequested:
+    """A person wants the dead letters of announcement number `sequence` delivered after all."""
+
+    sequence: int
+
+
 # ---- from the clock and from the handlers ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """Something may be due."""
+    """Something may be due. `subscriptions`: who hears what in the process that looks."""
+
+    subscriptions: tuple[Subscription, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The handlers took announcement number `sequence`."""
+    """A subscriber took announcement number `sequence`. `asker`: who goes on with what is due, None for nobody."""
 
     sequence: int
+    subscriber: str
+    asker: TimePassed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailed:
-    """A handler raised on announcement number `sequence`."""
+    """A subscriber raised on announcement number `sequence`.
+
+    Args:
+        tries: which call of it that was: while another worker has a later one, this says nothing.
+        error: the kind of what it raised.
+        asker: who goes on with what is due, None for nobody.
+    """
 
     sequence: int
+    subscriber: str
+    tries: int
+    error: str
+    asker: TimePassed | None = None
 
 
 # ---- from Stripe -------------------------------------------------------------------------------------------------------
@@ -283,6 +306,9 @@ class RefusalKind(StrEnum):
     DISPUTED = "disputed"
 
 
+_CODE: Final = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Stripe answered 4xx: it did not do what was asked.
@@ -297,6 +323,12 @@ class Refused:
     reason: str
     failure: Failure | None = None
     seen: IntentSeen | None = None
+
+    @property
+    def code(self) -> str:
+        """Stripe's code alone, for what is kept: a message may repeat what a customer typed."""
+        code = self.reason.partition(":")[0]
+        return code if _CODE.fullmatch(code) else self.kind.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +356,7 @@ Asker: TypeAlias = (
     | CancelRequested
     | ResolveRequested
     | CaptureRequested
+    | RedeliverRequested
     | BookingChanged
     | TimePassed
 )

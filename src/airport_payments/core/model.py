@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from airport_payments.core.announcements import Pending
+from airport_payments.core.announcements import DeadLetter, Pending
 from airport_payments.core.commands import Effect
 from airport_payments.core.dispute import Dispute
 from airport_payments.core.evolve import quick
@@ -203,11 +203,12 @@ class Ledger:
         version: 0 before the first save; each save adds one.
         payments: oldest first.
         effects: commands that change something at Stripe and have no answer yet.
-        announcements: not yet delivered, in order.
+        announcements: those that not every subscriber has taken, in order.
         announced: how many announcements this booking ever had; the next one's number is one more.
         request_keys: the last few Idempotency-Keys of our own endpoint.
         cancelling: why the booking is to be cancelled as soon as nothing of it can be paid any more, None if it is not.
         newer: a newer version of this library wrote it. It may be shown, but not saved: something would be lost.
+        dead_letters: deliveries that were given up, oldest first.
     """
 
     version: int = 0
@@ -218,6 +219,7 @@ class Ledger:
     request_keys: tuple[RequestKey, ...] = ()
     cancelling: CancelReason | None = None
     newer: bool = False
+    dead_letters: tuple[DeadLetter, ...] = ()
 
     def payment_of_intent(self, intent_id: str) -> Payment | None:
         """Return the payment with this PaymentIntent id, if there is one."""
@@ -232,6 +234,13 @@ class Ledger:
     def attached(self) -> Payment | None:
         """The payment that confirmed the booking, if there is one."""
         return next((p for p in self.payments if p.place is Place.ATTACHED), None)
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether it waits for a person: money in review, a dispute to answer, or dead letters."""
+        if self.dead_letters:
+            return True
+        return any(p.place is Place.REVIEW or any(d.needs_response for d in p.disputes) for p in self.payments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,13 @@ class Money:
         return Decimal((0, digits, -EXPONENTS[self.currency]))
 
     def __str__(self) -> str:
-        return f"{self.to_major()} {self.currency.upper()}"
+        return spell(self.amount_minor, self.currency)
+
+
+def spell(amount_minor: int, currency: str) -> str:
+    """Return an amount in words, also one of which no Money can be built: it may be less than nothing, or not ours."""
+    sign, digits = int(amount_minor < 0), tuple(int(digit) for digit in str(abs(amount_minor)))
+    return f"{Decimal((sign, digits, -EXPONENTS.get(currency, 0)))} {currency.upper()}"
 
 
 def _exact(amount: Decimal | int | str) -> Decimal:

@@ -1,8 +1,12 @@
 """What a customer or an operator is shown of a booking's money: read from the snapshot alone."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Generic, TypeVar
 
+from airport_payments.core.announcements import DeadLetter
+from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.evolve import quick
 from airport_payments.core.model import (
     Booking,
@@ -12,6 +16,7 @@ from airport_payments.core.model import (
     Payment,
     PaymentState,
     Place,
+    ReviewReason,
     Snapshot,
 )
 from airport_payments.core.money import Money
@@ -190,3 +195,91 @@ class PaymentDecision:
     place: Place
     received: Money
     booking: Booking
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A part of a long list.
+
+    Args:
+        items: what was found; maybe nothing, though there is more.
+        after: give this to the next call to go on. None: that was all.
+    """
+
+    items: tuple[Item, ...]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyInReview:
+    """Money that confirms nothing until a person decides with `resolve`.
+
+    Args:
+        payment_intent_id: what to call the payment in `resolve`.
+        amount_minor: how much of it is here.
+        reason: why it confirms nothing.
+    """
+
+    payment_intent_id: str
+    amount_minor: int
+    currency: str
+    reason: ReviewReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeToAnswer:
+    """A dispute whose bank waits for a response, to be given at Stripe.
+
+    Args:
+        payment_intent_id: whose money is disputed.
+        amount_minor: how much.
+        reason: the bank's, in Stripe's words.
+        due_by: until when evidence is taken, aware UTC; None where none is.
+    """
+
+    dispute_id: str
+    payment_intent_id: str
+    amount_minor: int
+    currency: str
+    status: DisputeStatus
+    reason: str
+    due_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """A booking that waits for a person, and what for: at least one of the three."""
+
+    booking_id: str
+    booking_status: BookingStatus
+    reviews: tuple[MoneyInReview, ...]
+    disputes: tuple[DisputeToAnswer, ...]
+    dead_letters: tuple[DeadLetter, ...]
+
+
+def attention(snapshot: Snapshot) -> Attention:
+    """Return what of a booking waits for a person."""
+    booking, ledger = snapshot.booking, snapshot.ledger
+    reviews = tuple(
+        MoneyInReview(p.intent_id or p.attempt_id, p.rest_minor, p.currency, p.review)
+        for p in ledger.payments
+        if p.place is Place.REVIEW
+    )
+    disputes = tuple(
+        DisputeToAnswer(
+            d.dispute_id,
+            p.intent_id or p.attempt_id,
+            d.amount_minor,
+            d.currency,
+            d.status,
+            d.reason,
+            d.due_by,
+        )
+        for p in ledger.payments
+        for d in p.disputes
+        if d.needs_response
+    )
+    return Attention(booking.id, booking.status, reviews, disputes, ledger.dead_letters)

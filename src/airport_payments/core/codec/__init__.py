@@ -9,7 +9,7 @@ saves it (`Ledger.newer`).
 import json
 from typing import Final
 
-from airport_payments.core.codec.announcements import dump_pending, load_pending
+from airport_payments.core.codec.announcements import dump_letter, dump_pending, load_letter, load_pending
 from airport_payments.core.codec.effects import dump_effect, load_effect
 from airport_payments.core.codec.parts import Doc, UnreadableLedger, from_us, to_us
 from airport_payments.core.codec.payments import dump_payment, load_payment
@@ -37,6 +37,8 @@ def dump(ledger: Ledger) -> str:
         doc["request_keys"] = [[k.key, k.fingerprint] for k in ledger.request_keys]
     if ledger.cancelling is not None:
         doc["cancelling"] = ledger.cancelling
+    if ledger.dead_letters:
+        doc["dead_letters"] = [dump_letter(d) for d in ledger.dead_letters]
     return _encode(doc)
 
 
@@ -58,6 +60,7 @@ def load(text: str, version: int) -> Ledger:
             tuple([RequestKey(*pair) for pair in doc["request_keys"]]) if "request_keys" in doc else (),
             CancelReason(doc["cancelling"]) if "cancelling" in doc else None,
             newer,
+            tuple([load_letter(d) for d in doc["dead_letters"]]) if "dead_letters" in doc else (),
         )
     except UnreadableLedger:
         raise

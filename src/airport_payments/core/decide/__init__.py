@@ -1,22 +1,21 @@
 """Every business rule: `decide` takes what is known and what happened, and says what to save, do and answer.
 
 It is pure: no I/O, no clock, no randomness. The transitions stand in `table.py`; the rules of requests, PaymentIntents,
-refunds, disputes, operations and answers each in a module of that name; `settle.py` has what follows from how things
-stand; `route.py` says which events are ours.
+refunds, disputes, operations, deliveries and answers each in a module of that name; `settle.py` has what follows from how
+things stand; `route.py` says which events are ours.
 """
 
 from datetime import datetime
 
-from airport_payments.core.announcements import Pending
+from airport_payments.core.announcements import Deliver
 from airport_payments.core.commands import Command
 from airport_payments.core.decide.aftermath import observe_aftermath
 from airport_payments.core.decide.answers import answer
-from airport_payments.core.decide.draft import Decision, Draft, Reply
+from airport_payments.core.decide.deliveries import note_delivery
+from airport_payments.core.decide.draft import Decision, Done, Draft, Reply
 from airport_payments.core.decide.intents import observe_event
 from airport_payments.core.decide.requests import step
-from airport_payments.core.decide.table import REDELIVER_FIRST, REDELIVER_MOST, backoff
 from airport_payments.core.errors import LedgerTooNew
-from airport_payments.core.evolve import replace
 from airport_payments.core.facts import (
     Answer,
     Delivered,
@@ -26,7 +25,6 @@ from airport_payments.core.facts import (
     IntentObserved,
     RefundObserved,
     RefundsHinted,
-    TimePassed,
 )
 from airport_payments.core.model import Policy, Snapshot
 
@@ -47,7 +45,7 @@ def decide(snapshot: Snapshot, fact: Fact, now: datetime, policy: Policy) -> Dec
         another fact, or the reply to whoever brought the fact.
     """
     draft = Draft(snapshot, now, policy)
-    act: Command | Pending | None = None
+    act: Command | Deliver | None = None
     reply: Reply | None
     if isinstance(fact, IntentObserved):
         reply = observe_event(draft, fact)
@@ -56,8 +54,8 @@ def decide(snapshot: Snapshot, fact: Fact, now: datetime, policy: Policy) -> Dec
     elif isinstance(fact, (RefundObserved, RefundsHinted, DisputeObserved)):
         reply = observe_aftermath(draft, fact)
     elif isinstance(fact, (Delivered, DeliveryFailed)):
-        _delivery(draft, fact)
-        act, reply = step(draft, TimePassed())
+        note_delivery(draft, fact)
+        act, reply = step(draft, fact.asker) if fact.asker is not None else (None, Done())
     else:
         act, reply = step(draft, fact)
     change = draft.change()
@@ -68,15 +66,3 @@ def decide(snapshot: Snapshot, fact: Fact, now: datetime, policy: Policy) -> Dec
         )
         return Decision(None, None, refused, refused)
     return Decision(change, act, reply, draft.problem)
-
-
-def _delivery(draft: Draft, fact: Delivered | DeliveryFailed) -> None:
-    """Drop what was delivered; try again later what was not. Later ones wait: order holds within a booking."""
-    for pending in draft.announcements[:1]:
-        if pending.announcement.sequence != fact.sequence:
-            return
-        rest = draft.announcements[1:]
-        if isinstance(fact, DeliveryFailed):
-            wait = backoff(REDELIVER_FIRST, REDELIVER_MOST, pending.tries)
-            rest = (replace(pending, tries=pending.tries + 1, due_at=draft.now + wait), *rest)
-        draft.announcements = rest

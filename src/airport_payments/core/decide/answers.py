@@ -1,5 +1,7 @@
 """What Stripe's answer to a command means: rules 1, 2 and 9."""
 
+from typing import Final
+
 from airport_payments.core.commands import (
     CancelIntent,
     CaptureIntent,
@@ -52,6 +54,12 @@ from airport_payments.core.facts import (
 )
 from airport_payments.core.model import IntentStatus, Payment, PaymentState
 
+_NAMES: Final[dict[type[Command], str]] = {
+    CancelIntent: "cancellation",
+    CaptureIntent: "capture",
+    ConfirmIntent: "charge",
+}
+
 
 def answer(draft: Draft, fact: Answer) -> Step:
     """Apply an answer, then go on with what it was asked for."""
@@ -93,19 +101,23 @@ def _seen(draft: Draft, payment: Payment, reply: IntentSeen, fact: Answer) -> In
             identify(draft, adopt(draft, view), view)
         return None
     payment = identify(draft, payment, view)
-    command = fact.command
-    if isinstance(command, (CancelIntent, CaptureIntent, ConfirmIntent)) and command in draft.effects:
+    command, lines = fact.command, len(draft.history)
+    done = isinstance(command, (CancelIntent, CaptureIntent, ConfirmIntent)) and command in draft.effects
+    if isinstance(command, (CancelIntent, CaptureIntent, ConfirmIntent)) and done:
         draft.answered(payment, type(command))
         # Whatever the answer's status is worth, what we knew before asking is no longer exact.
         payment = draft.put(replace(payment, stripe_status=None, look_at=draft.now))
-    if reply.replayed or fact.as_of != draft.read.ledger.version:
-        return None
-    observe(draft, payment, view, asked=True)
-    effect = draft.effect_of(payment)
-    if isinstance(effect, (CancelIntent, CaptureIntent, ConfirmIntent)) and spent(effect, draft.now):
-        # It was looked at because its key can bring no answer; if it still has to be done, a new command says so.
-        draft.answered(payment, type(effect))
-    return view
+    current = not reply.replayed and fact.as_of == draft.read.ledger.version
+    if current:
+        observe(draft, payment, view, asked=True)
+        effect = draft.effect_of(payment)
+        if isinstance(effect, (CancelIntent, CaptureIntent, ConfirmIntent)) and spent(effect, draft.now):
+            # It was looked at because its key can bring no answer; if it still has to be done, a new command says so.
+            draft.answered(payment, type(effect))
+            draft.note("looked", f"{_NAMES[type(effect)]} had no answer: it is {view.status.value}", view.id)
+    if done and len(draft.history) == lines:
+        draft.note("answered", f"{_NAMES[type(command)]} answered: it is {view.status.value}", view.id)
+    return view if current else None
 
 
 def _nothing_found(draft: Draft, payment: Payment) -> None:
@@ -135,7 +147,7 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
         # Only while it is opening: a refusal that comes late says nothing of a PaymentIntent that is known by now.
         if payment.state is PaymentState.OPENING:
             draft.answered(payment, CreateIntent)
-            draft.note("answered", f"attempt {payment.attempt_id} refused: {reply.reason}")
+            draft.note("answered", f"attempt {payment.attempt_id} refused: {reply.code}")
             # Another sending of the same command may have got through: by a process that died before it could say so, or
             # on a slow way. Only an amount that Stripe does not take is one that it never took.
             never = reply.kind in {RefusalKind.AMOUNT_TOO_SMALL, RefusalKind.AMOUNT_TOO_LARGE}
@@ -154,6 +166,7 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
             return None
         if command in draft.effects:
             draft.answered(payment, type(command))
+            draft.note("answered", f"{_NAMES[type(command)]} refused: {reply.code}", payment.intent_id)
             draft.put(looked(replace(payment, stripe_status=None, look_at=draft.now), draft.now))
         return _error_of(reply)
     _later(draft, payment, command, refused=True)
@@ -170,7 +183,7 @@ def _capture_refused(draft: Draft, payment: Payment, command: CaptureIntent, rep
         return None
     if command in draft.effects:
         draft.answered(payment, CaptureIntent)
-        draft.note("answered", f"capture refused: {reply.reason}", payment.intent_id)
+        draft.note("answered", f"capture refused: {reply.code}", payment.intent_id)
         draft.put(replace(payment, capture_minor=None, look_at=draft.now))
     return CaptureRefused(reply.reason)
 

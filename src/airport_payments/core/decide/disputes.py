@@ -31,13 +31,23 @@ def note_dispute(draft: Draft, payment: Payment, fact: DisputeObserved) -> None:
         return
     kept = tuple(new if d is old else d for d in payment.disputes)
     draft.put(replace(payment, disputes=kept if old is not None else (*kept, new)))
-    draft.note("observed", f"dispute {new.dispute_id}: {new.status.value}", payment.intent_id)
+    draft.note("observed", f"dispute {new.dispute_id}: {_words(old, new)}", payment.intent_id)
     # An inquiry that becomes a formal dispute is told again: now there is money to lose, and another date.
     formal = old is not None and old.status.startswith("warning_") and not new.status.startswith("warning_")
     if new.open and (old is None or not old.open or formal):
         _tell_open(draft, payment, new)
     elif not new.open and (old is None or old.status is not new.status):
         _tell_closed(draft, payment, new)
+
+
+def _words(old: Dispute | None, new: Dispute) -> str:
+    """Return how a dispute stands, for the history."""
+    words = [new.status.value]
+    if new.withdrawn and not (old is not None and old.withdrawn):
+        words.append("the money was taken from the balance")
+    if new.reinstated and not (old is not None and old.reinstated):
+        words.append("the money is back in the balance")
+    return ", ".join(words)
 
 
 def _new(view: DisputeView) -> Dispute:

@@ -5,8 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from airport_payments.core.announcements import Announcement, BookingCancelled, BookingConfirmed, Pending
+from airport_payments.core.announcements import (
+    Announcement,
+    BookingCancelled,
+    BookingConfirmed,
+    DeadLetter,
+    Deliver,
+    Pending,
+)
 from airport_payments.core.commands import Command, CreateRefund, Effect, IntentEffect
+from airport_payments.core.decide.table import ATTENTION_AT
 from airport_payments.core.errors import PaymentsError
 from airport_payments.core.evolve import quick, replace
 from airport_payments.core.facts import IntentView
@@ -85,6 +93,13 @@ class PaymentReply:
 
 
 @dataclass(frozen=True, slots=True)
+class RedeliverReply:
+    """The subscribers that are to hear an announcement after all."""
+
+    subscribers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """An event was looked at; it was news if the decision has a change."""
 
@@ -106,6 +121,7 @@ Reply: TypeAlias = (
     | RefundReply
     | CancelReply
     | PaymentReply
+    | RedeliverReply
     | Applied
     | Unplaced
     | Done
@@ -122,19 +138,19 @@ class Decision:
     """
 
     change: Change | None
-    act: Command | Pending | None = None
+    act: Command | Deliver | None = None
     reply: Reply | None = None
     problem: PaymentsError | None = None
 
 
-Step: TypeAlias = tuple[Command | Pending | None, Reply | None]
+Step: TypeAlias = tuple[Command | Deliver | None, Reply | None]
 
 
 class Draft:
     """A working copy of a snapshot. The rules change it; `change()` says what came of it, None if nothing did."""
 
-    __slots__ = ("announced", "announcements", "booking", "cancelling", "effects", "event", "history", "now", "payments",
-                 "policy", "problem", "read", "request_keys")  # fmt: skip
+    __slots__ = ("announced", "announcements", "booking", "cancelling", "dead_letters", "effects", "event", "history",
+                 "now", "payments", "policy", "problem", "read", "request_keys")  # fmt: skip
 
     def __init__(self, read: Snapshot, now: datetime, policy: Policy) -> None:
         ledger = read.ledger
@@ -146,6 +162,7 @@ class Draft:
         self.effects = ledger.effects
         self.announcements = ledger.announcements
         self.announced = ledger.announced
+        self.dead_letters: tuple[DeadLetter, ...] = ledger.dead_letters
         self.request_keys: tuple[RequestKey, ...] = ledger.request_keys
         self.cancelling: CancelReason | None = ledger.cancelling
         self.problem: PaymentsError | None = None
@@ -262,7 +279,7 @@ class Draft:
     def announce(self, build: Callable[[int], Announcement]) -> None:
         """Add an announcement; `build` gets its number."""
         self.announced += 1
-        self.announcements = (*self.announcements, Pending(build(self.announced), self.now))
+        self.announcements = (*self.announcements, Pending(build(self.announced)))
 
     def note(self, fact: str, decision: str, intent_id: str | None = None) -> None:
         """Add a line to the booking's history."""
@@ -279,6 +296,7 @@ class Draft:
             and _same(self.effects, old.effects)
             and _same(self.announcements, old.announcements)
             and _same(self.request_keys, old.request_keys)
+            and _same(self.dead_letters, old.dead_letters)
         )
         status = self.booking.status
         moved = status is not self.read.booking.status
@@ -292,6 +310,7 @@ class Draft:
             self.announced,
             self.request_keys,
             self.cancelling,
+            dead_letters=self.dead_letters,
         )
         return Change(
             self.read, new, status if moved else None, _index_changes(old, new), due_at(new), tuple(self.history)
@@ -334,7 +353,7 @@ def _index_changes(old: Ledger, new: Ledger) -> tuple[IndexRow, ...]:
 
 
 def due_at(ledger: Ledger) -> datetime | None:
-    """Return when something in this ledger is next due. Announcements wait for the first among them: order holds."""
+    """Return when something in this ledger is next due: for a tick, or else for a person (`ATTENTION_AT`)."""
     soonest: datetime | None = None
     for effect in ledger.effects:
         if soonest is None or effect.due_at < soonest:
@@ -344,7 +363,13 @@ def due_at(ledger: Ledger) -> datetime | None:
             soonest = payment.look_at
         if payment.refunds_at is not None and (soonest is None or payment.refunds_at < soonest):
             soonest = payment.refunds_at
-    for pending in ledger.announcements[:1]:
-        if soonest is None or pending.due_at < soonest:
-            soonest = pending.due_at
-    return soonest
+    waiting: set[str] = set()
+    for pending in ledger.announcements:
+        if not pending.deliveries and (soonest is None or pending.announcement.at < soonest):
+            soonest = pending.announcement.at
+        for delivery in pending.deliveries:
+            # Of one subscriber only the first is due: order holds.
+            if delivery.subscriber not in waiting and (soonest is None or delivery.due_at < soonest):
+                soonest = delivery.due_at
+            waiting.add(delivery.subscriber)
+    return ATTENTION_AT if soonest is None and ledger.needs_attention else soonest

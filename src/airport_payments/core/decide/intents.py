@@ -1,6 +1,7 @@
 """What a PaymentIntent's state means for its booking: rules 5, 6 and 7."""
 
 from datetime import datetime
+from typing import Final
 
 from airport_payments.core.announcements import AuthorizationLost, PaymentAuthorized, PaymentFailed
 from airport_payments.core.commands import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent
@@ -22,12 +23,22 @@ from airport_payments.core.evolve import replace
 from airport_payments.core.facts import IntentObserved, IntentView
 from airport_payments.core.model import (
     BookingStatus,
+    IntentStatus,
     Payment,
     PaymentState,
     Place,
     ReviewReason,
     Surplus,
 )
+from airport_payments.core.money import spell
+
+# What an open payment waits for, in the words of its history.
+WAITS: Final = {
+    IntentStatus.REQUIRES_PAYMENT_METHOD: "waits for the customer to pay",
+    IntentStatus.REQUIRES_CONFIRMATION: "waits for its confirmation",
+    IntentStatus.REQUIRES_ACTION: "waits for the customer's bank (3D Secure)",
+    IntentStatus.PROCESSING: "is being processed",
+}
 
 
 def observe_event(draft: Draft, fact: IntentObserved) -> Reply:
@@ -197,6 +208,8 @@ def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool)
             )
         )
         draft.note("observed", f"payment failed: {failure.decline_code or failure.code}", view.id)
+    elif _moved(payment, view):
+        draft.note("observed", WAITS[view.status], view.id)
     closing, looks = payment.closing, payment.looks
     if _amount_changed(draft, payment, view):
         closing, looks = True, 0
@@ -212,6 +225,15 @@ def _open_news(draft: Draft, payment: Payment, view: IntentView, *, asked: bool)
             looks=looks,
         )
     )
+
+
+def _moved(payment: Payment, view: IntentView) -> bool:
+    """Return whether an open payment stands otherwise than was known, so that its history has to say so."""
+    if view.failure != payment.failure:
+        return True
+    if payment.stripe_status is None:
+        return view.status is not IntentStatus.REQUIRES_PAYMENT_METHOD  # as all begin
+    return view.status is not payment.stripe_status
 
 
 def looked(payment: Payment, now: datetime) -> Payment:
@@ -245,7 +267,7 @@ def _collect(draft: Draft, payment: Payment, view: IntentView) -> None:
     )
     if payment.place is Place.ATTACHED:
         draft.put(payment)
-        draft.note("observed", f"captured: {view.received_minor} {view.amount.currency}", view.id)
+        draft.note("observed", f"captured: {spell(view.received_minor, view.amount.currency)}", view.id)
         return
     reason = _objection(draft, payment, view, view.received_minor)
     if reason is None:

@@ -41,6 +41,7 @@ from airport_payments.core.model import (
     Place,
     ReviewReason,
 )
+from airport_payments.core.money import spell
 from airport_payments.core.refund import Refund, RefundState
 
 # ---- asked for -----------------------------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ def order_refund(
     refund = Refund(ref, amount_minor, RefundState.REQUESTED, request=request, asked_at=draft.now)
     draft.command(command)
     draft.put(replace(payment, refunds=(*payment.refunds, refund), refund_orders=ordinal + 1))
-    draft.note("refund", f"refund {ref} of {amount_minor} {payment.currency} commanded", payment.intent_id)
+    draft.note("refund", f"refund {ref} of {spell(amount_minor, payment.currency)} commanded", payment.intent_id)
     return command
 
 
@@ -177,6 +178,7 @@ def note_refund(draft: Draft, payment: Payment, view: RefundView, *, replayed: b
         old = replace(old, refund_id=view.id)
     if replayed:
         # A stored answer may be old: its status is asked for.
+        draft.note("answered", f"refund {old.ref} is {view.id}", payment.intent_id)
         return draft.put(replace(payment, refunds_at=draft.now))
     if view.state not in REFUND_FORWARD[old.state]:
         return payment
@@ -184,7 +186,7 @@ def note_refund(draft: Draft, payment: Payment, view: RefundView, *, replayed: b
     payment = _watch(draft, _put(draft, payment, new))
     draft.note(
         "observed",
-        f"refund {view.id} of {new.amount_minor} {view.amount.currency}: {new.state.value}",
+        f"refund {view.id} of {view.amount}: {new.state.value}",
         payment.intent_id,
     )
     _tell(draft, payment, new)
@@ -322,7 +324,7 @@ def refund_refused(draft: Draft, payment: Payment, command: CreateRefund, reply:
         refused = replace(refund, state=RefundState.REFUSED, failure=reply.reason)
         payment = _put(draft, payment, refused)
         draft.put(replace(payment, refunds_at=draft.now, refund_looks=0))
-        draft.note("answered", f"refund {command.ref} refused: {reply.reason}", payment.intent_id)
+        draft.note("answered", f"refund {command.ref} refused: {reply.code}", payment.intent_id)
         if refund.request is None:
             _tell(draft, payment, refused)  # nobody waits for the answer to a refund that the rules ordered
     if reply.kind is RefusalKind.ALREADY_REFUNDED:
@@ -356,6 +358,7 @@ def settle_money(draft: Draft, payment: Payment) -> None:
         if draft.booking.status is BookingStatus.CONFIRMED:
             draft.cancel_booking(CancelReason.REFUNDED)
     draft.put(replace(payment, place=Place.REFUNDED, review=None))
+    draft.note("settled", "all of its money went back", payment.intent_id)
 
 
 def _unsure(draft: Draft, payment: Payment) -> bool:

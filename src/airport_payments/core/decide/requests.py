@@ -2,6 +2,7 @@
 
 from airport_payments.core.commands import CancelIntent, ListRefunds
 from airport_payments.core.decide.charges import ask_charge
+from airport_payments.core.decide.deliveries import ask_redeliver, next_delivery
 from airport_payments.core.decide.draft import Completed, Done, Draft, NotCompleted, Ready, Step
 from airport_payments.core.decide.look import look, perform
 from airport_payments.core.decide.opening import open_attempt, refusal, remember_key
@@ -26,7 +27,9 @@ from airport_payments.core.facts import (
     ConfirmRequested,
     IntentView,
     PaymentRequested,
+    RedeliverRequested,
     RefundRequested,
+    ResolveRequested,
     TimePassed,
 )
 from airport_payments.core.model import IntentStatus, PaymentState, Place
@@ -55,16 +58,26 @@ def step(draft: Draft, asker: Asker, fresh: IntentView | None = None) -> Step:
     if isinstance(asker, ConfirmRequested):
         return _confirm(draft, asker, fresh)
     if isinstance(asker, TimePassed):
-        return _due(draft)
+        return _due(draft, asker)
     if isinstance(asker, BookingChanged):
         effect = next((e for e in draft.effects if e.due_at <= draft.now and isinstance(e, CancelIntent)), None)
         return (perform(draft, effect), None) if effect else (None, Done())
+    return _staff(draft, asker, fresh)
+
+
+def _staff(
+    draft: Draft,
+    asker: RefundRequested | CancelRequested | CaptureRequested | RedeliverRequested | ResolveRequested,
+    fresh: IntentView | None,
+) -> Step:
     if isinstance(asker, RefundRequested):
         return ask_refund(draft, asker)
     if isinstance(asker, CancelRequested):
         return ask_cancel(draft, asker, fresh)
     if isinstance(asker, CaptureRequested):
         return ask_capture(draft, asker)
+    if isinstance(asker, RedeliverRequested):
+        return ask_redeliver(draft, asker)
     return ask_resolve(draft, asker)
 
 
@@ -112,7 +125,7 @@ def _confirm(draft: Draft, fact: ConfirmRequested, fresh: IntentView | None) -> 
     return None, NotCompleted(draft.booking, status, payment.failure, seen.client_secret if seen and payable else None)
 
 
-def _due(draft: Draft) -> Step:
+def _due(draft: Draft, asker: TimePassed) -> Step:
     """Return the first thing that is due."""
     for effect in draft.effects:
         if effect.due_at <= draft.now:
@@ -122,7 +135,5 @@ def _due(draft: Draft) -> Step:
             return look(payment, draft), None
         if payment.refunds_at is not None and payment.refunds_at <= draft.now and payment.intent_id is not None:
             return ListRefunds(payment.attempt_id, payment.intent_id), None
-    for pending in draft.announcements[:1]:
-        if pending.due_at <= draft.now:
-            return pending, None
-    return None, Done()
+    delivery = next_delivery(draft, asker)
+    return (delivery, None) if delivery is not None else (None, Done())

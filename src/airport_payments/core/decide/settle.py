@@ -6,12 +6,14 @@ from airport_payments.core.decide.refunds import settle_money
 from airport_payments.core.decide.table import PROCESSING_FIRST
 from airport_payments.core.evolve import replace
 from airport_payments.core.model import BookingStatus, CancelReason, IntentStatus, Payment, PaymentState, Place
+from airport_payments.core.money import spell
 
 
 def settle(draft: Draft) -> None:
     """See that what should not be paid is being cancelled, and that what should go back is going back."""
     if draft.cancelling is not None and draft.booking.status is not BookingStatus.PENDING and not _authorised(draft):
         draft.cancelling = None  # it was decided otherwise
+        draft.note("settled", f"no longer to be cancelled: the booking is {draft.booking.status.value}")
     for payment in draft.payments:
         state = payment.state
         if state is PaymentState.SUCCEEDED:
@@ -42,12 +44,13 @@ def _live(draft: Draft, payment: Payment) -> None:
         if payment.capture_minor is not None and payment.stripe_status is IntentStatus.REQUIRES_CAPTURE:
             order_capture(draft, payment, payment.capture_minor)
         return
-    if not payment.closing:
+    news = not payment.closing
+    if news:
         draft.note("settled", "no longer wanted: to be canceled", payment.intent_id)
         payment = draft.put(replace(payment, closing=True, looks=0))
     effect = draft.effect_of(payment)
     if effect is None:
-        _close(draft, payment)
+        _close(draft, payment, news=news)
 
 
 def wanted(draft: Draft, payment: Payment) -> bool:
@@ -71,10 +74,14 @@ def order_capture(draft: Draft, payment: Payment, amount_minor: int) -> None:
     key = f"{draft.policy.namespace}/{payment.attempt_id}/capture/{payment.captures}"
     draft.command(CaptureIntent(payment.attempt_id, payment.intent_id, amount_minor, key, draft.now, draft.now))
     draft.put(replace(payment, capture_minor=amount_minor, captures=payment.captures + 1))
+    draft.note("capture", f"capture of {spell(amount_minor, payment.amount.currency)} commanded", payment.intent_id)
 
 
-def _close(draft: Draft, payment: Payment) -> None:
-    """Command the cancellation, or a look first where the exact status is unknown or forbids it."""
+def _close(draft: Draft, payment: Payment, *, news: bool) -> None:
+    """Command the cancellation, or a look first where the exact status is unknown or forbids it.
+
+    `news`: that it is to be canceled was decided, and noted, just now.
+    """
     if payment.intent_id is None:
         return
     if payment.stripe_status is None:
@@ -89,3 +96,5 @@ def _close(draft: Draft, payment: Payment) -> None:
     key = f"{draft.policy.namespace}/{payment.attempt_id}/cancel/{payment.closes}"
     draft.command(CancelIntent(payment.attempt_id, payment.intent_id, key, draft.now, draft.now))
     draft.put(replace(payment, closes=payment.closes + 1, look_at=None))
+    if not news:
+        draft.note("settled", "its cancellation commanded", payment.intent_id)

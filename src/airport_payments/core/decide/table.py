@@ -1,6 +1,6 @@
 """The transitions of payments, refunds, disputes and bookings, as tables. The docs' diagrams are drawn from them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from airport_payments.core.commands import Effect
@@ -95,9 +95,19 @@ LEASE: Final = timedelta(seconds=90)
 # A command without an answer is sent again after 5 s, 10 s, 20 s, … and then every 15 minutes.
 RETRY_FIRST: Final = timedelta(seconds=5)
 RETRY_MOST: Final = timedelta(minutes=15)
-# An announcement whose handler raised is tried again after 1 s, 2 s, … and then every 10 minutes.
+# A subscriber that raised is called again after 1 s, 2 s, … and then every hour. 36 calls take about a day: 12 waits that
+# double, which are 68 minutes, and 23 of an hour. Then it is given up, visibly: a person has to look.
 REDELIVER_FIRST: Final = timedelta(seconds=1)
-REDELIVER_MOST: Final = timedelta(minutes=10)
+REDELIVER_MOST: Final = timedelta(hours=1)
+MAX_DELIVERIES: Final = 36
+# While a worker calls a subscriber, the others leave that delivery alone. It is longer than mail servers and ticket
+# printers take; what takes longer still may be called a second time meanwhile. A worker that died is replaced after it.
+DELIVERY_LEASE: Final = timedelta(minutes=5)
+# Dead letters kept per booking: one booking has few announcements, and its document is read on every event.
+MAX_DEAD_LETTERS: Final = 50
+# When a ledger is due that waits for nothing but a person. No tick reaches it; listing what is due before it pages through
+# all that wait.
+ATTENTION_AT: Final = datetime(9999, 1, 1, tzinfo=UTC)
 # An open payment that no event tells of is looked at after 15, 30, 60 … minutes, at most daily. A payment is found even
 # when every webhook is lost.
 LOOK_FIRST: Final = timedelta(minutes=15)
