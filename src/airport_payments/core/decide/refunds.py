@@ -301,6 +301,10 @@ def refunds_seen(draft: Draft, payment: Payment, reply: RefundsSeen, *, current:
         if draft.now < effect.first_sent_at + KEY_FORGOTTEN:
             draft.postpone(effect, draft.now + RETRY_MOST)
             continue
+        if payment.rest_minor < 0:
+            # Meanwhile other refunds took what it was to give back: it was not made, and cannot be any more.
+            payment = _not_made(draft, payment, refund, "refund_exceeds_rest")
+            continue
         ordinal = payment.refund_orders
         payment = draft.put(replace(payment, refund_orders=ordinal + 1))
         again = replace(
@@ -320,13 +324,8 @@ def refund_refused(draft: Draft, payment: Payment, command: CreateRefund, reply:
     """Stripe did not make the refund. Another may have taken its place: so its list is asked for."""
     refund = next((r for r in payment.refunds if r.ref == command.ref), None)
     if refund is not None and refund.refund_id is None and refund.state is RefundState.REQUESTED:
-        draft.refund_answered(command.ref)
-        refused = replace(refund, state=RefundState.REFUSED, failure=reply.reason)
-        payment = _put(draft, payment, refused)
+        payment = _not_made(draft, payment, refund, reply.reason, reply.code)
         draft.put(replace(payment, refunds_at=draft.now, refund_looks=0))
-        draft.note("answered", f"refund {command.ref} refused: {reply.code}", payment.intent_id)
-        if refund.request is None:
-            _tell(draft, payment, refused)  # nobody waits for the answer to a refund that the rules ordered
     if reply.kind is RefusalKind.ALREADY_REFUNDED:
         return NothingToRefund(reply.reason)
     if reply.kind is RefusalKind.DISPUTED:
@@ -336,6 +335,17 @@ def refund_refused(draft: Draft, payment: Payment, command: CreateRefund, reply:
             f"Stripe does not know PaymentIntent {command.intent_id}: is STRIPE_SECRET_KEY of another account or mode?"
         )
     return RefundRefused(reply.reason)
+
+
+def _not_made(draft: Draft, payment: Payment, refund: Refund, reason: str, code: str | None = None) -> Payment:
+    """End a refund of ours that Stripe did not make. `code`: the reason as it may be kept in the history."""
+    draft.refund_answered(refund.ref)
+    refused = replace(refund, state=RefundState.REFUSED, failure=reason)
+    payment = _put(draft, payment, refused)
+    draft.note("answered", f"refund {refund.ref} refused: {code or reason}", payment.intent_id)
+    if refund.request is None:
+        _tell(draft, payment, refused)  # nobody waits for the answer to a refund that the rules ordered
+    return payment
 
 
 # ---- what follows --------------------------------------------------------------------------------------------------
