@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from airport_payments import HistoryLine, Money
+from airport_payments import HistoryLine
 
-_REFUND: Final = r"refund \S+ of (?P<minor>\d+) (?P<currency>\w+)"
+_REFUND: Final = r"refund \S+ of (?P<amount>[\d.]+ \w+)"
 _DISPUTE: Final = r"dispute \S+: "
 
 # What the library writes down, how it is told, and in which tone the page shows it.
@@ -37,14 +37,15 @@ TALES: Final = [
     (rf"{_REFUND}: (failed|canceled)", "{amount} did not reach you: the airport has it again.", "bad"),
     (r"refund \S+ refused: (?P<why>.*)", "Stripe did not give it back: {why}", "bad"),
     (r"refunds were made .*", "Stripe tells of refunds: the airport asks which.", "neutral"),
+    (r"all of its money went back", "All of the money went back.", "neutral"),
     (r"it was to go back, and did not.*", "Money that should go back did not: it is looked at.", "warning"),
     (
         rf"{_DISPUTE}(warning_)?needs_response",
         "The bank disputes the payment and asks the airport for proof.",
         "warning",
     ),
-    (rf"{_DISPUTE}won", "The bank decided for the airport: it has the money again.", "good"),
-    (rf"{_DISPUTE}lost", "The bank decided for the customer: the money stays with them.", "bad"),
+    (rf"{_DISPUTE}won.*", "The bank decided for the airport: it has the money again.", "good"),
+    (rf"{_DISPUTE}lost.*", "The bank decided for the customer: the money stays with them.", "bad"),
     (rf"{_DISPUTE}(?P<why>.*)", "The dispute is at the bank ({why}).", "warning"),
     (r"(?P<why>\w+), decided by \S+", "The airport looked at the money and decided: {why}.", "neutral"),
 ]
@@ -73,6 +74,4 @@ def _words(line: HistoryLine) -> tuple[str, str]:
 
 
 def _values(found: dict[str, str]) -> dict[str, str]:
-    if "minor" in found:
-        return {"amount": str(Money(int(found["minor"]), found["currency"]))}
-    return {name: text.replace("_", " ").rstrip(".") for name, text in found.items()}
+    return {name: text if name == "amount" else text.replace("_", " ").rstrip(".") for name, text in found.items()}

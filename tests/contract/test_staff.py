@@ -158,6 +158,7 @@ def test_the_history_of_a_payment_and_its_refunds_is_told_in_order(shop):
         "The airport asks Stripe to give 350.99 USD back.",
         "Stripe gave 350.99 USD back to the card.",
         "All of the money goes back: the airport cancelled the booking.",
+        "All of the money went back.",
     ]
 
 

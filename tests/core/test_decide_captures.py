@@ -23,7 +23,7 @@ from airport_payments.core.errors import (
     StripeUnavailable,
 )
 from airport_payments.core.facts import Answer, RefusalKind, Refused, Unanswered
-from airport_payments.core.model import BookingStatus, IndexState, PaymentState, Place, ReviewReason
+from airport_payments.core.model import BookingStatus, IndexState, IntentStatus, PaymentState, Place, ReviewReason
 from airport_payments.core.money import Money
 
 MANUAL = replace(POLICY, manual_capture=True)
@@ -67,7 +67,7 @@ class TestAuthorised:
         driver = authorised(AT_AUTHORISATION)
         assert (driver.booking.status, driver.payment.place) == (BookingStatus.CONFIRMED, Place.ATTACHED)
         assert driver.confirmations == 1
-        assert isinstance(driver.confirm(), Completed)
+        assert driver.confirm(seen("requires_capture")) == Completed(driver.booking, IntentStatus.REQUIRES_CAPTURE)
 
     def test_and_its_capture_confirms_nothing_again(self) -> None:
         driver = authorised(AT_AUTHORISATION)

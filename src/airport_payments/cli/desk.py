@@ -110,12 +110,15 @@ def _lent(desk: Desk, *, worker: bool, quiet: bool) -> Generator[Desk]:
     handler.setFormatter(logging.Formatter(_WORKER_LOG_FORMAT) if worker else _OneLine(_LOG_FORMAT))
     logging.basicConfig(handlers=[handler])
     log = logging.getLogger("airport_payments")
+    before = log.level
     if quiet and log.level == logging.NOTSET:
         log.setLevel(logging.CRITICAL)  # the command says itself what went wrong
     try:
         yield desk
     finally:
         desk.wait(desk.gateway.close())
+        log.setLevel(before)
+        logging.getLogger().removeHandler(handler)
 
 
 def _named(app: str, runner: asyncio.Runner) -> PaymentGateway | AsyncPaymentGateway:
