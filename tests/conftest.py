@@ -111,6 +111,9 @@ _LAST = ("e2e", "browser", "node")
 
 def pytest_collection_modifyitems(items):
     def rank(item):
+        if item.get_closest_marker("browser"):
+            # The very last: its driver leaves an event loop running in the thread of the tests.
+            return len(_FIRST) + 2
         if any(item.get_closest_marker(name) for name in _LAST):
             return len(_FIRST) + 1
         return next((n for n, folder in enumerate(_FIRST) if item.nodeid.startswith(folder)), len(_FIRST))

@@ -81,6 +81,13 @@ def stand_in(
         airport.own(await bookings.booking(booking_id), owner)
         return airport.history(await bookings.history(booking_id))
 
+    _add_open_routes(router, bookings)
+    return router
+
+
+def _add_open_routes(router: APIRouter, bookings: AsyncSqlAlchemyBookingRepository) -> None:
+    """Add what needs no login."""
+
     @router.get("/config", response_model=None)
     @served
     async def config() -> Answer:
@@ -96,5 +103,3 @@ def stand_in(
         except StorageUnavailable:
             return airport.health(up=False)
         return airport.health(up=True)
-
-    return router

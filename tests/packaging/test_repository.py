@@ -43,7 +43,8 @@ def test_no_file_names_a_path_of_one_machine():
 
 
 def test_nothing_is_left_for_later():
-    assert _files_with(UNFINISHED) == []
+    # A picture may spell any word by chance.
+    assert [place for place in _files_with(UNFINISHED) if ".png:" not in place] == []
 
 
 def test_text_files_end_their_lines_as_unix_does():

@@ -9,7 +9,7 @@ from tests.simulation.mutant import Patches, mutant
 
 from airport_payments import gateway, gateway_async, runner, runner_async
 from airport_payments.core import decide as decide_package
-from airport_payments.core.commands import CancelIntent
+from airport_payments.core.commands import CancelIntent, CreateIntent
 from airport_payments.core.decide import answers, intents, look, operations, refunds, requests, settle, table
 from airport_payments.core.decide.draft import Draft
 from airport_payments.core.facts import Answer, Delivered, IntentObserved, IntentSeen, Refused
@@ -206,10 +206,10 @@ def an_announcement_counts_as_delivered_when_its_handler_raised() -> Patches:
     """L5: the announcement stays due."""
 
     def deliver(draft: Draft, fact: Any) -> None:
-        real(draft, Delivered(fact.sequence))
+        real(draft, Delivered(fact.sequence, fact.subscriber))
 
-    real = decide_package._delivery
-    return [(decide_package, "_delivery", deliver)]
+    real = decide_package.note_delivery
+    return [(decide_package, "note_delivery", deliver)]
 
 
 @mutant()
@@ -219,7 +219,7 @@ def it_acts_before_it_commits() -> Patches:
 
     def early(snapshot: Any, fact: Any, now: Any, policy: Any) -> Any:
         decision = real(snapshot, fact, now, policy)
-        if decision.change is not None and isinstance(decision.act, requests.CreateIntent):
+        if decision.change is not None and isinstance(decision.act, CreateIntent):
             return replace(decision, change=None)
         return decision
 

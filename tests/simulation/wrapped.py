@@ -10,6 +10,7 @@ from tests.simulation.sched import drive, switch
 
 from airport_payments.core.codec import dump, load
 from airport_payments.core.commands import CancelIntent, Command, CreateIntent, FindIntent
+from airport_payments.core.decide.table import ATTENTION_AT
 from airport_payments.core.errors import StorageUnavailable
 from airport_payments.core.facts import PortReply, RefusalKind, Refused, Unanswered
 from airport_payments.core.model import Change, HistoryLine, Snapshot
@@ -44,7 +45,8 @@ class Watched(AsyncMemoryBookingRepository):
         """When something is next due, in this world's time; the row's own news is due at once."""
         if self._due_ids(start, None, 1):
             return 0
-        due = min(self._due.values(), default=None)
+        # What waits for a person is never due by itself.
+        due = min((at for at in self._due.values() if at < ATTENTION_AT), default=None)
         return None if due is None else max(0, int((due - start) / timedelta(milliseconds=1)) + 1)
 
 

@@ -87,8 +87,6 @@ class Bookings:
         if given.hold_until is not None:
             self.added[given.hold_until.key] = bindparam("p_hold_until", type_=given.hold_until.type)
 
-    # ---- in statements ----
-
     def is_id(self, name: str) -> ColumnElement[bool]:
         """Return the condition that a row has the id of this parameter."""
         return self.key == self._id.bind(name)
@@ -175,8 +173,6 @@ class Bookings:
             )
         return stored
 
-    # ---- our values in their types ----
-
     def due_values(self, before: datetime) -> dict[str, object]:
         """Return the values of `expired`."""
         return {} if self._hold_until is None else {"before": self._hold_until.store(before)}
@@ -234,8 +230,6 @@ class Bookings:
         if not self._given.in_major_units:
             return price.amount_minor
         return float(price.to_major()) if self._to_float else price.to_major()
-
-    # ---- their rows as our bookings ----
 
     def read(self, row: Row) -> Booking:
         """Return the booking of a row of `columns`.
