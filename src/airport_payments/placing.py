@@ -3,10 +3,11 @@
 import logging
 from typing import Final, TypeAlias
 
-from airport_payments.core.commands import Fetch, RetrieveDispute, RetrieveRefund
-from airport_payments.core.decide.route import HANDLED, EventHead, EventOutcome, Ignore, Subject
+from airport_payments.core.commands import Fetch, RetrieveCharge, RetrieveDispute, RetrieveRefund
+from airport_payments.core.decide.route import HANDLED, EventHead, EventOutcome, Ignore, Subject, unsaid
 from airport_payments.core.errors import InternalError, Misconfigured, StripeUnavailable
 from airport_payments.core.facts import (
+    ChargeSeen,
     DisputeObserved,
     DisputeSeen,
     IntentObserved,
@@ -19,7 +20,8 @@ from airport_payments.core.facts import (
     Refused,
     Unanswered,
 )
-from airport_payments.core.ids import DISPUTE_ID, REFUND_ID
+from airport_payments.core.ids import CHARGE_ID, DISPUTE_ID, REFUND_ID
+from airport_payments.core.model import Policy
 from airport_payments.loop import logger
 from airport_payments.stripe_api.events import Event
 
@@ -38,35 +40,47 @@ def ignored(event: Event, why: Ignore) -> EventOutcome:
     return EventOutcome.IGNORED
 
 
+def shown_intent(event: Event, policy: Policy) -> IntentView | None:
+    """Return the PaymentIntent that an event shows, None where it has to be fetched."""
+    return None if unsaid(event.head, policy) else event.intent
+
+
+def shown_aftermath(event: Event, policy: Policy) -> AftermathFact | None:
+    """Return what an event shows of collected money, None where it has to be fetched."""
+    return None if unsaid(event.head, policy) else event.aftermath
+
+
 def head_of(event: Event, view: IntentView) -> EventHead:
     """Return whose an event is by the marks of its PaymentIntent."""
-    kind = event.type if HANDLED[event.type] is Subject.INTENT else "payment_intent.succeeded"
+    kind = event.name if HANDLED[event.name] is Subject.INTENT else "payment_intent.succeeded"
     return EventHead(kind, view.livemode, event.account, event.context, view.namespace, view.booking_id)
 
 
-def intent_of(fact: AftermathFact | None) -> str | None:
+def intent_of(fact: AftermathFact) -> str | None:
     """Return the PaymentIntent that a refund, a dispute or a charge belongs to."""
-    if fact is None:
-        return None
     return fact.intent_id if isinstance(fact, RefundsHinted) else fact.view.intent_id
 
 
 def fetch_of(event: Event) -> Fetch:
     """Return the question that brings an event's object in this version's shape. Raises `InternalError` for none."""
-    object_id, subject = event.object_id, HANDLED[event.type]
+    object_id, subject = event.object_id, HANDLED[event.name]
     if subject is Subject.REFUND and REFUND_ID.fullmatch(object_id):
         return RetrieveRefund(object_id)
     if subject is Subject.DISPUTE and DISPUTE_ID.fullmatch(object_id):
         return RetrieveDispute(object_id)
+    if subject is Subject.CHARGE and CHARGE_ID.fullmatch(object_id):
+        return RetrieveCharge(object_id)
     raise _unreadable(event.id)
 
 
 def fetched(event: Event, reply: PortReply) -> AftermathFact | None:
     """Return what a fetched object says, None if Stripe does not have it."""
     if isinstance(reply, RefundSeen):
-        return RefundObserved(reply.view, event.id, event.type)
+        return RefundObserved(reply.view, event.id, event.name)
     if isinstance(reply, DisputeSeen):
-        return DisputeObserved(reply.view, event.id, event.type)
+        return DisputeObserved(reply.view, event.id, event.name)
+    if isinstance(reply, ChargeSeen):
+        return RefundsHinted(reply.intent_id or "", reply.refunded_minor, event.id, event.name)
     not_fetched(event.id, reply)
     return None
 

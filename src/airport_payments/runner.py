@@ -47,6 +47,8 @@ from airport_payments.placing import (
     ignored,
     intent_of,
     not_fetched,
+    shown_aftermath,
+    shown_intent,
 )
 from airport_payments.repository import BookingRepository
 from airport_payments.stripe_api.events import Event
@@ -104,9 +106,9 @@ class Runner:
         way = route(event.head, self._policy)
         if isinstance(way, Ignore):
             return ignored(event, way)
-        if HANDLED[event.type] is not Subject.INTENT:
+        if HANDLED[event.name] is not Subject.INTENT:
             return self._aftermath(event)
-        view = event.intent
+        view = shown_intent(event, self._policy)
         if view is None:
             view = self._fetch_intent(event, event.object_id)
             if view is None:
@@ -117,15 +119,17 @@ class Runner:
         booking_id = self._repository.find(view.id) if isinstance(way, Ask) else way.booking_id
         if booking_id is None:
             return ignored(event, FOREIGN)
-        return self._apply(booking_id, IntentObserved(view, event.id, event.type))
+        return self._apply(booking_id, IntentObserved(view, event.id, event.name))
 
     def _aftermath(self, event: Event) -> EventOutcome:
         """Apply an event about a refund or a dispute: ours, if its PaymentIntent is."""
-        fact = event.aftermath
+        fact = shown_aftermath(event, self._policy)
         if fact is None:
             fact = self._fetch_aftermath(event)
+        if fact is None:
+            return ignored(event, NO_SUCH_OBJECT)
         intent_id = intent_of(fact)
-        if fact is None or not intent_id:
+        if not intent_id:
             return ignored(event, FOREIGN)
         booking_id = self._repository.find(intent_id)
         if booking_id is None:
@@ -136,7 +140,7 @@ class Runner:
             if not isinstance(way, Ours):
                 return ignored(event, way if isinstance(way, Ignore) else FOREIGN)
             booking_id = way.booking_id
-            if self._apply(booking_id, IntentObserved(view, event.id, event.type)) is EventOutcome.UNMATCHED:
+            if self._apply(booking_id, IntentObserved(view, event.id, event.name)) is EventOutcome.UNMATCHED:
                 return EventOutcome.UNMATCHED
         return self._apply(booking_id, fact)
 
@@ -151,7 +155,7 @@ class Runner:
         return None
 
     def _fetch_aftermath(self, event: Event) -> AftermathFact | None:
-        """Return what an event is about whose object another API version wrote."""
+        """Return what an event is about that it does not show as this version does."""
         reply = self._port.perform(fetch_of(event))
         return fetched(event, reply)
 

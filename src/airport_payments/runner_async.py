@@ -46,6 +46,8 @@ from airport_payments.placing import (
     ignored,
     intent_of,
     not_fetched,
+    shown_aftermath,
+    shown_intent,
 )
 from airport_payments.repository import AsyncBookingRepository
 from airport_payments.stripe_api.events import Event
@@ -103,9 +105,9 @@ class AsyncRunner:
         way = route(event.head, self._policy)
         if isinstance(way, Ignore):
             return ignored(event, way)
-        if HANDLED[event.type] is not Subject.INTENT:
+        if HANDLED[event.name] is not Subject.INTENT:
             return await self._aftermath(event)
-        view = event.intent
+        view = shown_intent(event, self._policy)
         if view is None:
             view = await self._fetch_intent(event, event.object_id)
             if view is None:
@@ -116,15 +118,17 @@ class AsyncRunner:
         booking_id = await self._repository.find(view.id) if isinstance(way, Ask) else way.booking_id
         if booking_id is None:
             return ignored(event, FOREIGN)
-        return await self._apply(booking_id, IntentObserved(view, event.id, event.type))
+        return await self._apply(booking_id, IntentObserved(view, event.id, event.name))
 
     async def _aftermath(self, event: Event) -> EventOutcome:
         """Apply an event about a refund or a dispute: ours, if its PaymentIntent is."""
-        fact = event.aftermath
+        fact = shown_aftermath(event, self._policy)
         if fact is None:
             fact = await self._fetch_aftermath(event)
+        if fact is None:
+            return ignored(event, NO_SUCH_OBJECT)
         intent_id = intent_of(fact)
-        if fact is None or not intent_id:
+        if not intent_id:
             return ignored(event, FOREIGN)
         booking_id = await self._repository.find(intent_id)
         if booking_id is None:
@@ -135,7 +139,7 @@ class AsyncRunner:
             if not isinstance(way, Ours):
                 return ignored(event, way if isinstance(way, Ignore) else FOREIGN)
             booking_id = way.booking_id
-            if await self._apply(booking_id, IntentObserved(view, event.id, event.type)) is EventOutcome.UNMATCHED:
+            if await self._apply(booking_id, IntentObserved(view, event.id, event.name)) is EventOutcome.UNMATCHED:
                 return EventOutcome.UNMATCHED
         return await self._apply(booking_id, fact)
 
@@ -150,7 +154,7 @@ class AsyncRunner:
         return None
 
     async def _fetch_aftermath(self, event: Event) -> AftermathFact | None:
-        """Return what an event is about whose object another API version wrote."""
+        """Return what an event is about that it does not show as this version does."""
         reply = await self._port.perform(fetch_of(event))
         return fetched(event, reply)
 

@@ -21,7 +21,7 @@ from airport_payments.core.announcements import (
 )
 from airport_payments.core.codec import UnreadableLedger, dump, load
 from airport_payments.core.commands import CancelIntent, CreateIntent
-from airport_payments.core.decide.route import HANDLED, Ask, EventHead, Ignore, Ours, Subject, route
+from airport_payments.core.decide.route import HANDLED, Ask, EventHead, Ignore, Ours, Subject, route, unsaid
 from airport_payments.core.decide.table import FORWARD, STATE_OF
 from airport_payments.core.errors import InvalidRequest
 from airport_payments.core.ids import check_booking_id, check_idempotency_key, check_intent_id
@@ -179,10 +179,26 @@ class TestRoute:
         head = replace(self.HEAD, type="charge.succeeded", livemode=True, account="acct_1")
         assert route(head, POLICY) == Ignore("a type that is not handled")
 
-    def test_a_connected_account_of_ours_is_ours(self) -> None:
+    @pytest.mark.parametrize("told", [{"account": "acct_1"}, {"context": "acct_1"}, {"context": "acct_0/acct_1"}])
+    @pytest.mark.parametrize("ours", [{"account": "acct_1"}, {"context": "acct_1"}, {"context": "acct_0/acct_1"}])
+    def test_an_event_of_the_account_that_the_settings_name_is_ours(self, ours, told) -> None:
+        """A context is a path down to the account that is meant, seen from whoever the key, or the endpoint, belongs to."""
+        mine = Policy("airport", livemode=False, **ours)
+        assert route(replace(self.HEAD, **told), mine) == Ours("BK-1")
+        assert not unsaid(replace(self.HEAD, **told), mine)
+
+    @pytest.mark.parametrize("told", [{"account": "acct_0"}, {"context": "acct_1/acct_2"}, {"context": "acct_1/"}])
+    @pytest.mark.parametrize("ours", [{"account": "acct_1"}, {"context": "acct_1"}, {"context": "acct_0/acct_1"}])
+    def test_an_event_of_another_account_than_the_settings_name_raises_the_alarm(self, ours, told) -> None:
+        got = route(replace(self.HEAD, **told), Policy("airport", livemode=False, **ours))
+        assert isinstance(got, Ignore)
+        assert got.alarm
+
+    def test_an_event_that_does_not_say_whose_it_is_has_to_be_asked_about(self) -> None:
         mine = Policy("airport", livemode=False, account="acct_1")
-        assert route(replace(self.HEAD, account="acct_1"), mine) == Ours("BK-1")
-        assert isinstance(route(self.HEAD, mine), Ignore)
+        assert route(self.HEAD, mine) == Ours("BK-1")
+        assert unsaid(self.HEAD, mine)
+        assert not unsaid(self.HEAD, POLICY)
 
     def test_the_table_of_events_says_what_each_is_about(self) -> None:
         for kind, subject in HANDLED.items():

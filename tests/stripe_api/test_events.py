@@ -1,6 +1,7 @@
 """Events: read once, strictly, after their origin is known; whatever arrives, only the typed errors come out."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,20 @@ def test_secrets_may_be_one_or_several_plain_or_held() -> None:
             construct_event(SAMPLE, header, wrong, now=NOW)
 
 
+THIN = {
+    "id": "evt_test_61abc",
+    "object": "v2.core.event",
+    "type": "v1.payment_intent.succeeded",
+    "created": "2026-11-01T12:00:00.000Z",
+    "livemode": False,
+    "context": None,
+    "related_object": {
+        "id": "pi_00000001",
+        "type": "payment_intent",
+        "url": "https://evil.example/v1/payment_intents/pi_1",
+    },
+}
+
 NOT_EVENTS = {
     "empty": b"",
     "space": b" ",
@@ -104,7 +119,16 @@ NOT_EVENTS = {
     "a deep event": b'{"id":"evt_1","x":' + b"[" * 5000 + b"]" * 5000 + b"}",
     "an escape of half a character": SAMPLE.replace(b'"id": "evt_', b'"id": "\\ud800'),
     "a control character": SAMPLE.replace(b'"id": "evt_', b'"id": "\x00'),
-    "a thin event": b'{"id":"evt_1","object":"v2.core.event","type":"v1.payment_intent.succeeded",'
+    "a thin event of nothing": b'{"id":"evt_1","object":"v2.core.event","type":"v1.payment_intent.succeeded"}',
+    "a thin event at no time": body_of({**THIN, "created": "soon"}),
+    "a thin event without a time zone": body_of({**THIN, "created": "2026-01-01T00:00:00"}),
+    "a thin event before 1970": body_of({**THIN, "created": "1969-01-01T00:00:00Z"}),
+    "a thin event in the year 10000": body_of({**THIN, "created": "10000-01-01T00:00:00Z"}),
+    "a thin event of a mode that is none": body_of({**THIN, "livemode": "false"}),
+    "a thin event of an object that is none": body_of({**THIN, "related_object": "pi_1"}),
+    "a thin event of a context that is none": body_of({**THIN, "context": {"id": "acct_1"}}),
+    "an object that is no event": body_of({**THIN, "object": "v2.core.account"}),
+    "a thin event whose object has no type": b'{"id":"evt_1","object":"v2.core.event","type":"v1.payment_intent.succeeded",'
     b'"created":"2026-01-01T00:00:00.000Z","livemode":false,"related_object":{"id":"pi_1"}}',
     "created before 1970": body_of({**sample(), "created": -1}),
     "created after 9999": body_of({**sample(), "created": 253_402_300_800}),
@@ -333,3 +357,37 @@ class TestAftermath:
         except InvalidSignature:
             return  # its id or its kind is no text: no event at all
         assert fact is None or fact.event_type == "refund.created"
+
+
+def test_a_thin_event_names_its_object_and_shows_nothing_of_it() -> None:
+    event = construct(body_of(THIN))
+    assert event.thin
+    assert not construct(SAMPLE).thin
+    assert (event.id, event.type, event.name) == (
+        "evt_test_61abc",
+        "v1.payment_intent.succeeded",
+        "payment_intent.succeeded",
+    )
+    assert (event.object_id, event.object_type) == ("pi_00000001", "payment_intent")
+    assert event.created == datetime(2026, 11, 1, 12, tzinfo=UTC)
+    assert (event.livemode, event.account, event.context, event.api_version) == (False, None, None, None)
+    assert (event.intent, event.aftermath, dict(event.metadata)) == (None, None, {})
+    assert event.head.type == "payment_intent.succeeded"
+    assert "evil.example" not in repr(event) + repr(event._object) + repr(event._envelope)
+
+
+@pytest.mark.parametrize("related", [None, {"id": "x", "type": "billing.meter", "url": "/v1/x", "more": 1}])
+def test_a_thin_event_of_something_else_is_an_event(related) -> None:
+    event = construct(
+        body_of({**THIN, "type": "v2.core.account.closed", "related_object": related, "reason": {"a": 1}})
+    )
+    assert event.thin
+    assert event.name == event.type
+    assert event.object_id == (related or {}).get("id", "")
+
+
+@pytest.mark.parametrize(
+    "created", ["2026-11-01T13:00:00+01:00", "2026-11-01T12:00:00Z", "2026-11-01T12:00:00.123456Z"]
+)
+def test_a_thin_events_time_is_read_in_its_own_zone(created) -> None:
+    assert int(construct(body_of({**THIN, "created": created})).created.timestamp()) == 1793534400

@@ -170,6 +170,13 @@ class RetrieveDispute:
 
 
 @dataclass(frozen=True, slots=True)
+class RetrieveCharge:
+    """Ask how much of a charge went back."""
+
+    charge_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnsureCustomer:
     """Find the Stripe customer of an owner, or make one. `owner` is a hash of our own id of them."""
 
@@ -184,4 +191,4 @@ Effect: TypeAlias = IntentEffect | CreateRefund
 Look: TypeAlias = RetrieveIntent | FindIntent | ListRefunds
 # What decisions command, and what is asked outside of any decision.
 Command: TypeAlias = Effect | Look
-Fetch: TypeAlias = RetrieveIntent | RetrieveRefund | RetrieveDispute | EnsureCustomer
+Fetch: TypeAlias = RetrieveIntent | RetrieveRefund | RetrieveDispute | RetrieveCharge | EnsureCustomer

@@ -274,6 +274,14 @@ class DisputeSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargeSeen:
+    """Stripe answered with a charge: its PaymentIntent, None for none, and how much of it went back."""
+
+    intent_id: str | None
+    refunded_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerSeen:
     """Stripe answered with a customer."""
 
@@ -362,7 +370,15 @@ Asker: TypeAlias = (
 )
 Observed: TypeAlias = IntentObserved | RefundObserved | RefundsHinted | DisputeObserved
 PortReply: TypeAlias = (
-    IntentSeen | RefundSeen | RefundsSeen | DisputeSeen | CustomerSeen | NothingFound | Refused | Unanswered
+    IntentSeen
+    | RefundSeen
+    | RefundsSeen
+    | DisputeSeen
+    | ChargeSeen
+    | CustomerSeen
+    | NothingFound
+    | Refused
+    | Unanswered
 )
 
 

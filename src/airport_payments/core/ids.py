@@ -10,6 +10,7 @@ BOOKING_ID: Final = re.compile(r"[A-Za-z0-9._~:@-]{1,128}", re.ASCII)
 PAYMENT_INTENT_ID: Final = re.compile(r"pi_[A-Za-z0-9_]{8,252}", re.ASCII)
 # `pyr_` are refunds of payments without a card: remembered, not confirmed by Stripe's documentation.
 REFUND_ID: Final = re.compile(r"(re|pyr)_[A-Za-z0-9_]{1,250}", re.ASCII)
+CHARGE_ID: Final = re.compile(r"(ch|py)_[A-Za-z0-9_]{1,250}", re.ASCII)
 DISPUTE_ID: Final = re.compile(r"(dp|du)_[A-Za-z0-9_]{1,250}", re.ASCII)
 _BY: Final = re.compile(r"[A-Za-z0-9._~:@ -]{1,128}", re.ASCII)
 _OWNER: Final = re.compile(r".+", re.DOTALL)

@@ -53,8 +53,18 @@ class Event:
 
     @property
     def type(self) -> str:
-        """Such as `payment_intent.succeeded`."""
+        """Such as `payment_intent.succeeded`; of a thin event, such as `v1.payment_intent.succeeded`."""
         return self._envelope["type"]
+
+    @property
+    def thin(self) -> bool:
+        """Whether it only names its object. What that says is fetched from Stripe."""
+        return "thin" in self._envelope
+
+    @property
+    def name(self) -> str:
+        """Its type without the `v1.` that thin events have in front: the same happening has the same name."""
+        return self.type.removeprefix("v1.") if self.thin else self.type
 
     @property
     def created(self) -> datetime:
@@ -114,7 +124,7 @@ class Event:
         from airport_payments.stripe_api.wire_money import aftermath_of  # noqa: PLC0415
 
         try:
-            return aftermath_of(self._object, self.id, self.type)
+            return aftermath_of(self._object, self.id, self.name)
         except Unreadable:
             return None
 
@@ -123,7 +133,7 @@ class Event:
         """What tells whose event this is."""
         marks = self.metadata
         return EventHead(
-            self.type, self.livemode, self.account, self.context, marks.get(META_NAMESPACE), marks.get(META_BOOKING)
+            self.name, self.livemode, self.account, self.context, marks.get(META_NAMESPACE), marks.get(META_BOOKING)
         )
 
 
@@ -135,7 +145,7 @@ def construct_event(
     tolerance: int = DEFAULT_TOLERANCE_S,
     now: float | None = None,
 ) -> Event:
-    """Verify a webhook and return its event.
+    """Verify a webhook and return its event: one with its whole object, or a thin one.
 
     Args:
         payload: the raw body, exactly as it arrived.

@@ -16,11 +16,13 @@ from airport_payments.core.commands import (
     FindIntent,
     IntentEffect,
     ListRefunds,
+    RetrieveCharge,
     RetrieveDispute,
     RetrieveIntent,
     RetrieveRefund,
 )
 from airport_payments.core.facts import (
+    ChargeSeen,
     CustomerSeen,
     DisputeSeen,
     DisputeView,
@@ -54,6 +56,7 @@ from airport_payments.stripe_api.wire import (
 )
 from airport_payments.stripe_api.wire_money import (
     RefundPage,
+    read_charge,
     read_customer,
     read_customers,
     read_dispute,
@@ -86,6 +89,8 @@ def talk(command: Command | Fetch) -> Talk:
         return _refund(command)
     if isinstance(command, RetrieveDispute):
         return _dispute(command)
+    if isinstance(command, RetrieveCharge):
+        return _charge(command)
     if isinstance(command, EnsureCustomer):
         return _customer(command)
     return _single(command)
@@ -159,6 +164,15 @@ def _dispute(command: RetrieveDispute) -> Talk:
     if not isinstance(view, DisputeView):
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
     return DisputeSeen(view)
+
+
+def _charge(command: RetrieveCharge) -> Talk:
+    result = yield ApiRequest("get", f"/v1/charges/{command.charge_id}", {}, read_charge)
+    if not result.ok:
+        return _failed(result)
+    if not isinstance(result.found, ChargeSeen):
+        return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
+    return result.found
 
 
 def _list_refunds(command: ListRefunds) -> Talk:

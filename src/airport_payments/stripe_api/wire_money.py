@@ -7,7 +7,14 @@ from typing import Final
 
 from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.errors import InvalidRequest
-from airport_payments.core.facts import DisputeObserved, DisputeView, RefundObserved, RefundsHinted, RefundView
+from airport_payments.core.facts import (
+    ChargeSeen,
+    DisputeObserved,
+    DisputeView,
+    RefundObserved,
+    RefundsHinted,
+    RefundView,
+)
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundState
 from airport_payments.stripe_api.marks import META_NAMESPACE, META_REFUND
@@ -81,10 +88,18 @@ def aftermath_of(obj: ObjectDict, event_id: str, event_type: str) -> RefundObser
         return RefundObserved(refund_view(obj), event_id, event_type)
     if kind == "dispute":
         return DisputeObserved(dispute_view(obj), event_id, event_type)
-    refunded, intent_id = obj.get("amount_refunded"), intent_id_of(obj)
-    if kind != "charge" or refunded is None:
+    if kind != "charge":
         raise Unreadable("an object that is no refund, dispute or charge")
-    return RefundsHinted(intent_id or "", refunded, event_id, event_type)
+    charge = charge_view(obj)
+    return RefundsHinted(charge.intent_id or "", charge.refunded_minor, event_id, event_type)
+
+
+def charge_view(obj: ObjectDict) -> ChargeSeen:
+    """Return what is used of a charge. Raises `Unreadable` if it does not say how much of it went back."""
+    refunded = obj.get("amount_refunded")
+    if refunded is None:
+        raise Unreadable("a charge without amount_refunded")
+    return ChargeSeen(intent_id_of(obj), refunded)
 
 
 def _id(obj: ObjectDict, what: str) -> str:
@@ -118,6 +133,11 @@ def read_refund_page(body: str | bytes) -> RefundPage:
 def read_dispute(body: str | bytes) -> DisputeView:
     """Return the dispute that an answer holds. Raises as `read_refund` does."""
     return dispute_view(read_object(body))
+
+
+def read_charge(body: str | bytes) -> ChargeSeen:
+    """Return what is used of the charge that an answer holds. Raises as `read_refund` does."""
+    return charge_view(read_object(body))
 
 
 def read_customer(body: str | bytes) -> str:

@@ -111,6 +111,21 @@ class Ask:
 Route: TypeAlias = Ignore | Ours | Ask
 
 
+def account_of(account: str | None, context: str | None) -> str | None:
+    """Return the account that is meant, None for the key's own.
+
+    A context is a path from the key's owner down to the account (docs.stripe.com/context); ids of accounts are unique.
+    """
+    if account is not None:
+        return account
+    return None if context is None else context.rpartition("/")[2]
+
+
+def unsaid(head: EventHead, policy: Policy) -> bool:
+    """Return whether an event does not say whose it is while the settings name an account: then only Stripe can say."""
+    return head.account is None and head.context is None and (policy.account or policy.context) is not None
+
+
 def route(head: EventHead, policy: Policy) -> Route:
     """Return whose this event is."""
     if head.type not in HANDLED:
@@ -120,8 +135,11 @@ def route(head: EventHead, policy: Policy) -> Route:
             "of the other mode: this endpoint's secret and STRIPE_SECRET_KEY disagree about live and test",
             alarm=True,
         )
-    if head.account != policy.account or head.context is not None:
-        return Ignore("of another account: the endpoint listens to connected accounts", alarm=True)
+    account = account_of(head.account, head.context)
+    if account is not None and account != account_of(policy.account, policy.context):
+        return Ignore(
+            "of another account: this endpoint listens to more accounts than the one that the settings name", alarm=True
+        )
     if head.namespace is None or head.booking_id is None or HANDLED[head.type] is not Subject.INTENT:
         # What happens to money later is ours if its PaymentIntent is, whatever its own metadata say.
         return Ask()
