@@ -15,7 +15,11 @@ STRIPE_API_BASE: Final = "https://api.stripe.com"
 # More secrets than this are a mistake: each is tried on every webhook. Stripe keeps two active while one is rolled.
 MAX_WEBHOOK_SECRETS: Final = 16
 
-_API_KEY = re.compile(r"(?:sk|rk)_(?:test|live)_[A-Za-z0-9_]{4,247}", re.ASCII)
+# Where the mode stands in an organisation's key is remembered, not confirmed: its docs say `sk_org` and no more.
+_API_KEY = re.compile(r"(?:sk_org|sk|rk)_(?P<mode>test|live)_[A-Za-z0-9_]{4,247}", re.ASCII)
+_ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]{1,64}", re.ASCII)
+# A path from the key's owner down to the account: no organisation is deeper (docs.stripe.com/context).
+_CONTEXT = re.compile(r"acct_[A-Za-z0-9_]{1,64}(?:/acct_[A-Za-z0-9_]{1,64}){0,3}", re.ASCII)
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{8,247}", re.ASCII)
 _PUBLISHABLE_KEY = re.compile(r"pk_(?:test|live)_[A-Za-z0-9_]{4,247}", re.ASCII)
 _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,40}", re.ASCII)
@@ -28,9 +32,14 @@ class StripeSettings:
     """How a gateway talks to Stripe. Keys and secrets are held so that no output shows them.
 
     Args:
-        api_key: `sk_…` or `rk_…` (a restricted key is better). It decides between live and test mode.
+        api_key: `sk_…`, `rk_…` (a restricted key is better), or an organisation's `sk_org_…`. It decides between
+            live and test mode.
         webhook_secrets: one `whsec_…` or several, while one is being rolled or for several endpoints.
         publishable_key: `pk_…`, for pages that want to be served it; empty if none does.
+        stripe_account: the connected account to act for, `acct_…`, sent as `Stripe-Account` with every call; None: the
+            key's own.
+        stripe_context: the same for organisations, sent as `Stripe-Context`: the account, or a path down to it such as
+            `acct_platform/acct_connected`. A key of an organisation (`sk_org_…`) needs it.
         namespace: marks our objects at Stripe. Give each database that shares a Stripe account one of its own.
         api_base: another API host, for a test peer; plain http only to this machine.
         timeout_s: for each of connecting, sending and waiting for an answer, in seconds.
@@ -58,11 +67,14 @@ class StripeSettings:
     refund_cancels_booking: bool = True
     manual_capture: bool = False
     confirm_at_authorization: bool = False
+    stripe_account: str | None = None
+    stripe_context: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "webhook_secrets", tuple(_secret(s) for s in _several(self.webhook_secrets)))
         object.__setattr__(self, "api_key", _secret(self.api_key))
         _check_keys(self.key.reveal(), [s.reveal() for s in self.secrets], self.publishable_key)
+        _check_account(self.key.reveal(), self.stripe_account, self.stripe_context)
         if not _fits(_NAMESPACE, self.namespace):
             raise ConfigurationError("namespace: 1 to 40 letters, digits, dots, dashes or underscores")
         _check_api_base(self.api_base)
@@ -94,7 +106,7 @@ class StripeSettings:
     @property
     def livemode(self) -> bool:
         """Whether the API key is a live one."""
-        return self.key.reveal()[3:7] == "live"
+        return _mode_of(self.key.reveal()) == "live"
 
     @property
     def policy(self) -> Policy:
@@ -102,6 +114,8 @@ class StripeSettings:
         return Policy(
             self.namespace,
             self.livemode,
+            account=self.stripe_account,
+            context=self.stripe_context,
             surplus=Surplus(self.surplus),
             refund_cancels_booking=self.refund_cancels_booking,
             manual_capture=self.manual_capture,
@@ -113,7 +127,7 @@ class StripeSettings:
         """Return the settings that the environment gives.
 
         Reads `STRIPE_SECRET_KEY`, `STRIPE_WEBHOOK_SECRET` (several: comma-separated), `STRIPE_PUBLISHABLE_KEY`,
-        `STRIPE_API_BASE` and `AIRPORT_PAYMENTS_NAMESPACE`.
+        `STRIPE_ACCOUNT`, `STRIPE_CONTEXT`, `STRIPE_API_BASE` and `AIRPORT_PAYMENTS_NAMESPACE`.
 
         Args:
             environ: a mapping to read instead of `os.environ`.
@@ -132,6 +146,8 @@ class StripeSettings:
             api_key=key,
             webhook_secrets=secrets,
             publishable_key=env.get("STRIPE_PUBLISHABLE_KEY", ""),
+            stripe_account=env.get("STRIPE_ACCOUNT") or None,
+            stripe_context=env.get("STRIPE_CONTEXT") or None,
             namespace=env.get("AIRPORT_PAYMENTS_NAMESPACE") or DEFAULT_NAMESPACE,
             api_base=(env.get("STRIPE_API_BASE") or STRIPE_API_BASE).rstrip("/"),
         )
@@ -161,7 +177,10 @@ def _check_keys(api_key: str, secrets: list[str], publishable_key: str) -> None:
     if api_key.startswith("pk_"):
         raise ConfigurationError("api_key (STRIPE_SECRET_KEY) holds a publishable key: it has to be sk_… or rk_…")
     if not _API_KEY.fullmatch(api_key):
-        raise ConfigurationError("api_key (STRIPE_SECRET_KEY) has to be sk_test_…, sk_live_…, rk_test_… or rk_live_…")
+        raise ConfigurationError(
+            "api_key (STRIPE_SECRET_KEY) has to be sk_test_…, sk_live_…, rk_test_… or rk_live_…, "
+            "or an organisation's sk_org_test_… or sk_org_live_…"
+        )
     if not 1 <= len(secrets) <= MAX_WEBHOOK_SECRETS:
         raise ConfigurationError(f"webhook_secrets (STRIPE_WEBHOOK_SECRET): 1 to {MAX_WEBHOOK_SECRETS} whsec_… secrets")
     for secret in secrets:
@@ -170,8 +189,30 @@ def _check_keys(api_key: str, secrets: list[str], publishable_key: str) -> None:
     if publishable_key:
         if not _fits(_PUBLISHABLE_KEY, publishable_key):
             raise ConfigurationError("publishable_key (STRIPE_PUBLISHABLE_KEY) has to be pk_test_… or pk_live_…")
-        if publishable_key[3:7] != api_key[3:7]:
+        if publishable_key[3:7] != _mode_of(api_key):
             raise ConfigurationError("publishable_key and api_key: one is of live mode, the other of test mode")
+
+
+def _mode_of(api_key: str) -> str:
+    found = _API_KEY.fullmatch(api_key)
+    return found["mode"] if found else ""
+
+
+def _check_account(api_key: str, account: object, context: object) -> None:
+    """Refuse accounts that are none, and a key of an organisation that does not say for which of its accounts it asks."""
+    if account is not None and not _fits(_ACCOUNT, account):
+        raise ConfigurationError("stripe_account (STRIPE_ACCOUNT): the connected account's id, acct_…")
+    if context is not None and not _fits(_CONTEXT, context):
+        raise ConfigurationError("stripe_context (STRIPE_CONTEXT): an account's id, acct_…, or a path of them with /")
+    if account is not None and context is not None:
+        # Stripe-Context supersedes Stripe-Account (docs.stripe.com/context); of two, one would be quietly ignored.
+        raise ConfigurationError(
+            "stripe_account and stripe_context: give one of them; in an organisation, the path acct_platform/acct_connected"
+        )
+    if api_key.startswith("sk_org_") and context is None:
+        raise ConfigurationError(
+            "stripe_context (STRIPE_CONTEXT) is not set: a key of an organisation has to say for which account it asks"
+        )
 
 
 def _check_api_base(api_base: str) -> None:

@@ -33,6 +33,23 @@ HOOK = "whsec_CANARY0000"
         ({"webhook_secrets": (HOOK,) * (MAX_WEBHOOK_SECRETS + 1)}, "webhook_secrets"),
         ({"publishable_key": KEY}, "publishable_key"),
         ({"publishable_key": "pk_live_CANARY00"}, "mode"),
+        ({"api_key": "sk_org_test_CANARY"}, "stripe_context"),
+        ({"api_key": "sk_org_CANARY0000", "stripe_context": "acct_1"}, "api_key"),
+        ({"api_key": "rk_org_test_CANARY", "stripe_context": "acct_1"}, "api_key"),
+        ({"api_key": "sk_org_test_CANARY", "stripe_account": "acct_1"}, "stripe_context"),
+        ({"api_key": "sk_org_live_CANARY", "stripe_context": "acct_1", "publishable_key": "pk_test_CANARY00"}, "mode"),
+        ({"stripe_account": ""}, "stripe_account"),
+        ({"stripe_account": "CANARY"}, "stripe_account"),
+        ({"stripe_account": "acct_"}, "stripe_account"),
+        ({"stripe_account": "acct_1/acct_2"}, "stripe_account"),
+        ({"stripe_account": "acct_1\r\nX-Evil: 1"}, "stripe_account"),
+        ({"stripe_account": "acct_1\n"}, "stripe_account"),
+        ({"stripe_context": ""}, "stripe_context"),
+        ({"stripe_context": "acct_1/"}, "stripe_context"),
+        ({"stripe_context": "/acct_1"}, "stripe_context"),
+        ({"stripe_context": "acct_1/../acct_2"}, "stripe_context"),
+        ({"stripe_context": "/".join(["acct_1"] * 5)}, "stripe_context"),
+        ({"stripe_account": "acct_1", "stripe_context": "acct_1"}, "one of them"),
         ({"namespace": ""}, "namespace"),
         ({"namespace": "a/b"}, "namespace"),
         ({"namespace": "x" * 41}, "namespace"),
@@ -71,7 +88,23 @@ def test_restricted_keys_are_keys_and_the_key_decides_the_mode() -> None:
         assert settings.livemode is settings.policy.livemode is live
 
 
+def test_a_key_of_an_organisation_is_a_key_once_it_says_for_which_account() -> None:
+    for mode, live in (("test", False), ("live", True)):
+        settings = StripeSettings(f"sk_org_{mode}_CANARY", HOOK, stripe_context="acct_0/acct_1")
+        assert settings.livemode is settings.policy.livemode is live
+        assert (settings.policy.account, settings.policy.context) == (None, "acct_0/acct_1")
+    settings = StripeSettings(KEY, HOOK, stripe_account="acct_1")
+    assert (settings.policy.account, settings.policy.context) == ("acct_1", None)
+
+
 class TestFromEnv:
+    def test_it_reads_for_which_account(self) -> None:
+        keys = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": HOOK}
+        assert StripeSettings.from_env({**keys, "STRIPE_ACCOUNT": "acct_1"}).stripe_account == "acct_1"
+        assert StripeSettings.from_env({**keys, "STRIPE_CONTEXT": "acct_0/acct_1"}).stripe_context == "acct_0/acct_1"
+        unset = StripeSettings.from_env({**keys, "STRIPE_ACCOUNT": "", "STRIPE_CONTEXT": ""})
+        assert (unset.stripe_account, unset.stripe_context) == (None, None)
+
     def test_it_reads_the_variables_of_the_contract(self) -> None:
         settings = StripeSettings.from_env(
             {
@@ -114,6 +147,8 @@ class TestFromEnv:
         {"publishable_key": 5},
         {"namespace": None},
         {"api_base": None},
+        {"stripe_account": 5},
+        {"stripe_context": ["acct_1"]},
         {"timeout_s": None},
         {"timeout_s": "8"},
         {"timeout_s": 0},

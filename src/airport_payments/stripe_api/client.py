@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
 
 def stripe_client(settings: "StripeSettings", transport: "stripe.HTTPClient") -> "stripe.StripeClient":
-    """Return a StripeClient for these settings. Its API version is stripe-python's own pin; it does not retry: we do."""
+    """Return a StripeClient for these settings. Its API version is stripe-python's own pin; it does not retry: we do.
+
+    Every call is for the account that the settings name. Nothing else is to do for it: Stripe keeps idempotency keys, too,
+    per account.
+    """
     import stripe  # noqa: PLC0415 - importing the library must not load it
 
     from airport_payments.stripe_api.http_client import QuietTransport  # noqa: PLC0415 - loads stripe-python
 
     return stripe.StripeClient(
         settings.key.reveal(),
+        stripe_account=settings.stripe_account,
+        stripe_context=settings.stripe_context,
         base_addresses={"api": settings.api_base},
         max_network_retries=0,
         http_client=QuietTransport(transport),
