@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         PaymentInReview,
         PaymentIntentMismatch,
         PaymentsError,
+        ReconcileInterrupted,
         RefundRefused,
         RefundTooLarge,
         RequestRefused,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     )
     from airport_payments.core.money import Money
     from airport_payments.core.options import FutureUsage, PaymentOptions
+    from airport_payments.core.reconcile import Difference, DifferenceKind, ReconcileProgress, ReconcileReport
     from airport_payments.core.refund import Refund, RefundReason, RefundState
     from airport_payments.core.secret import Secret
     from airport_payments.core.story import Story
@@ -116,13 +118,14 @@ _HOME = {
     "BookingNotPayable Busy CaptureRefused CaptureTooLarge CardDeclined ConfigurationError Conflict "
     "CurrencyMismatch DisputedPayment IdempotencyKeyReused InternalError InvalidRequest InvalidSignature "
     "LedgerTooNew Misconfigured NotInReview NothingToCapture NothingToRedeliver NothingToRefund PaymentInReview "
-    "PaymentIntentMismatch PaymentsError RefundRefused RefundTooLarge RequestRefused ServerFault "
-    "StorageUnavailable StripeUnavailable TryAgain Unauthorized",
+    "PaymentIntentMismatch PaymentsError ReconcileInterrupted RefundRefused RefundTooLarge RequestRefused "
+    "ServerFault StorageUnavailable StripeUnavailable TryAgain Unauthorized",
     "core.facts": "Resolution",
     "core.model": "Booking BookingStatus CancelReason Change Failure HistoryLine IntentStatus Ledger Payment "
     "PaymentState Place ReviewReason Snapshot Surplus",
     "core.money": "Money",
     "core.options": "FutureUsage PaymentOptions",
+    "core.reconcile": "Difference DifferenceKind ReconcileProgress ReconcileReport",
     "core.refund": "Refund RefundReason RefundState",
     "core.secret": "Secret",
     "core.story": "Story",
@@ -173,6 +176,8 @@ __all__ = [
     "CreatedPayment",
     "CurrencyMismatch",
     "DeadLetter",
+    "Difference",
+    "DifferenceKind",
     "Dispute",
     "DisputeClosed",
     "DisputeStatus",
@@ -215,6 +220,9 @@ __all__ = [
     "PaymentStatus",
     "PaymentsError",
     "Place",
+    "ReconcileInterrupted",
+    "ReconcileProgress",
+    "ReconcileReport",
     "Refund",
     "RefundFailed",
     "RefundReason",

@@ -32,6 +32,7 @@ from airport_payments.loop import (
     request_of,
     utc_now,
 )
+from airport_payments.reconcile import Reconciler
 from airport_payments.repository import BookingRepository
 from airport_payments.runner import Port, Runner
 from airport_payments.settings import StripeSettings
@@ -71,11 +72,13 @@ class PaymentGateway(Staff):
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
-        self._clock = clock
         self._new_id = new_id
         chosen: Port = port if port is not None else StripePort(settings, client=http_client)
         runner = Runner(repository, chosen, settings.policy, clock=clock, sleep=sleep, draw=draw)
-        super().__init__(runner, repository)
+        reconciler = Reconciler(
+            repository, chosen, settings.policy, clock=clock, sleep=sleep, draw=draw, wake=runner.wake
+        )
+        super().__init__(runner, repository, reconciler, clock)
 
     @property
     def settings(self) -> StripeSettings:

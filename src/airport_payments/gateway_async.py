@@ -31,6 +31,7 @@ from airport_payments.loop import (
     request_of,
     utc_now,
 )
+from airport_payments.reconcile_async import AsyncReconciler
 from airport_payments.repository import AsyncBookingRepository
 from airport_payments.runner_async import AsyncPort, AsyncRunner
 from airport_payments.settings import StripeSettings
@@ -70,11 +71,13 @@ class AsyncPaymentGateway(AsyncStaff):
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
-        self._clock = clock
         self._new_id = new_id
         chosen: AsyncPort = port if port is not None else AsyncStripePort(settings, client=http_client)
         runner = AsyncRunner(repository, chosen, settings.policy, clock=clock, sleep=sleep, draw=draw)
-        super().__init__(runner, repository)
+        reconciler = AsyncReconciler(
+            repository, chosen, settings.policy, clock=clock, sleep=sleep, draw=draw, wake=runner.wake
+        )
+        super().__init__(runner, repository, reconciler, clock)
 
     @property
     def settings(self) -> StripeSettings:

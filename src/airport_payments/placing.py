@@ -4,7 +4,7 @@ import logging
 from typing import Final, TypeAlias
 
 from airport_payments.core.commands import Fetch, RetrieveCharge, RetrieveDispute, RetrieveRefund
-from airport_payments.core.decide.route import HANDLED, EventHead, EventOutcome, Ignore, Subject, unsaid
+from airport_payments.core.decide.route import SUBJECTS, EventHead, EventOutcome, Ignore, Subject, unsaid
 from airport_payments.core.errors import InternalError, Misconfigured, StripeUnavailable
 from airport_payments.core.facts import (
     ChargeSeen,
@@ -52,7 +52,7 @@ def shown_aftermath(event: Event, policy: Policy) -> AftermathFact | None:
 
 def head_of(event: Event, view: IntentView) -> EventHead:
     """Return whose an event is by the marks of its PaymentIntent."""
-    kind = event.name if HANDLED[event.name] is Subject.INTENT else "payment_intent.succeeded"
+    kind = event.name if SUBJECTS[event.name] is Subject.INTENT else "payment_intent.succeeded"
     return EventHead(kind, view.livemode, event.account, event.context, view.namespace, view.booking_id)
 
 
@@ -63,7 +63,7 @@ def intent_of(fact: AftermathFact) -> str | None:
 
 def fetch_of(event: Event) -> Fetch:
     """Return the question that brings an event's object in this version's shape. Raises `InternalError` for none."""
-    object_id, subject = event.object_id, HANDLED[event.name]
+    object_id, subject = event.object_id, SUBJECTS[event.name]
     if subject is Subject.REFUND and REFUND_ID.fullmatch(object_id):
         return RetrieveRefund(object_id)
     if subject is Subject.DISPUTE and DISPUTE_ID.fullmatch(object_id):

@@ -9,8 +9,9 @@ from airport_payments.core.announcements import Deliver
 from airport_payments.core.commands import Command, Fetch, RetrieveIntent
 from airport_payments.core.decide import decide
 from airport_payments.core.decide.draft import Decision, Unplaced, after
-from airport_payments.core.decide.route import HANDLED, Ask, EventOutcome, Ignore, Ours, Subject, route
+from airport_payments.core.decide.route import SUBJECTS, Ask, EventOutcome, Ignore, Ours, Subject, route
 from airport_payments.core.errors import Busy, PaymentsError
+from airport_payments.core.evolve import replace
 from airport_payments.core.facts import (
     Answer,
     Asker,
@@ -52,6 +53,7 @@ from airport_payments.placing import (
 )
 from airport_payments.repository import BookingRepository
 from airport_payments.stripe_api.events import Event
+from airport_payments.stripe_api.lists import ListPage, ListReply
 from airport_payments.waiting import wait
 
 
@@ -60,6 +62,10 @@ class Port(Protocol):
 
     def perform(self, command: Command | Fetch) -> PortReply:
         """Perform a command; whatever the network does is a reply."""
+        ...
+
+    def page(self, command: ListPage) -> ListReply:
+        """Ask for a page of a list; whatever the network does is a reply."""
         ...
 
     def close(self) -> None:
@@ -77,6 +83,7 @@ class Runner:
         clock: the present, aware UTC.
         sleep: waits after a lost race, in seconds.
         draw: a random number from 0 to 1, to wait a different time than others.
+        rebuild: whether a PaymentIntent that no attempt is known of may be put back as the booking's own.
     """
 
     def __init__(
@@ -88,6 +95,7 @@ class Runner:
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
         draw: Callable[[], float],
+        rebuild: bool = False,
     ) -> None:
         self.handlers: Handlers[Callable[..., object]] = Handlers(asynchronous=False)
         self._repository = repository
@@ -96,6 +104,7 @@ class Runner:
         self._clock = clock
         self._sleep = sleep
         self._draw = draw
+        self._rebuild = rebuild
         self._wake = threading.Event()
         self._after: str | None = None
 
@@ -106,7 +115,7 @@ class Runner:
         way = route(event.head, self._policy)
         if isinstance(way, Ignore):
             return ignored(event, way)
-        if HANDLED[event.name] is not Subject.INTENT:
+        if SUBJECTS[event.name] is not Subject.INTENT:
             return self._aftermath(event)
         view = shown_intent(event, self._policy)
         if view is None:
@@ -163,7 +172,7 @@ class Runner:
         decision = self.run(booking_id, fact)
         if isinstance(decision.reply, Unplaced) and isinstance(fact, IntentObserved):
             elsewhere = self._repository.find(fact.view.id)
-            placed = IntentObserved(fact.view, fact.event_id, fact.event_type, placed=True)
+            placed = replace(fact, placed=True, rebuild=self._rebuild)
             decision = self.run(elsewhere or booking_id, placed)
         if isinstance(decision.reply, PaymentsError):
             raise decision.reply

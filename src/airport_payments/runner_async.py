@@ -9,8 +9,9 @@ from airport_payments.core.announcements import Deliver
 from airport_payments.core.commands import Command, Fetch, RetrieveIntent
 from airport_payments.core.decide import decide
 from airport_payments.core.decide.draft import Decision, Unplaced, after
-from airport_payments.core.decide.route import HANDLED, Ask, EventOutcome, Ignore, Ours, Subject, route
+from airport_payments.core.decide.route import SUBJECTS, Ask, EventOutcome, Ignore, Ours, Subject, route
 from airport_payments.core.errors import Busy, PaymentsError
+from airport_payments.core.evolve import replace
 from airport_payments.core.facts import (
     Answer,
     Asker,
@@ -51,6 +52,7 @@ from airport_payments.placing import (
 )
 from airport_payments.repository import AsyncBookingRepository
 from airport_payments.stripe_api.events import Event
+from airport_payments.stripe_api.lists import ListPage, ListReply
 from airport_payments.waiting_async import wait_async
 
 
@@ -59,6 +61,10 @@ class AsyncPort(Protocol):
 
     async def perform(self, command: Command | Fetch) -> PortReply:
         """Perform a command; whatever the network does is a reply."""
+        ...
+
+    async def page(self, command: ListPage) -> ListReply:
+        """Ask for a page of a list; whatever the network does is a reply."""
         ...
 
     async def close(self) -> None:
@@ -76,6 +82,7 @@ class AsyncRunner:
         clock: the present, aware UTC.
         sleep: waits after a lost race, in seconds.
         draw: a random number from 0 to 1, to wait a different time than others.
+        rebuild: whether a PaymentIntent that no attempt is known of may be put back as the booking's own.
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class AsyncRunner:
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
         draw: Callable[[], float],
+        rebuild: bool = False,
     ) -> None:
         self.handlers: Handlers[Callable[..., Awaitable[object]]] = Handlers(asynchronous=True)
         self._repository = repository
@@ -95,6 +103,7 @@ class AsyncRunner:
         self._clock = clock
         self._sleep = sleep
         self._draw = draw
+        self._rebuild = rebuild
         self._wake = asyncio.Event()
         self._after: str | None = None
 
@@ -105,7 +114,7 @@ class AsyncRunner:
         way = route(event.head, self._policy)
         if isinstance(way, Ignore):
             return ignored(event, way)
-        if HANDLED[event.name] is not Subject.INTENT:
+        if SUBJECTS[event.name] is not Subject.INTENT:
             return await self._aftermath(event)
         view = shown_intent(event, self._policy)
         if view is None:
@@ -162,7 +171,7 @@ class AsyncRunner:
         decision = await self.run(booking_id, fact)
         if isinstance(decision.reply, Unplaced) and isinstance(fact, IntentObserved):
             elsewhere = await self._repository.find(fact.view.id)
-            placed = IntentObserved(fact.view, fact.event_id, fact.event_type, placed=True)
+            placed = replace(fact, placed=True, rebuild=self._rebuild)
             decision = await self.run(elsewhere or booking_id, placed)
         if isinstance(decision.reply, PaymentsError):
             raise decision.reply

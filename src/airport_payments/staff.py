@@ -1,5 +1,8 @@
 """What the team decides about bookings and their money: the part of the gateway that no customer calls."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from airport_payments.core.announcements import DeadLetter
 from airport_payments.core.codec import UnreadableLedger
 from airport_payments.core.decide.table import ATTENTION_AT
@@ -8,6 +11,7 @@ from airport_payments.core.facts import CancelRequested, Resolution
 from airport_payments.core.ids import check_booking_id, check_owner
 from airport_payments.core.model import CancelReason, HistoryLine
 from airport_payments.core.money import Money
+from airport_payments.core.reconcile import ReconcileReport
 from airport_payments.core.refund import RefundReason
 from airport_payments.core.story import Story, tell
 from airport_payments.core.views import Attention, Cancellation, Page, PaymentDecision, RefundReport, attention
@@ -25,6 +29,8 @@ from airport_payments.loop import (
     refunded,
     resolve_request,
 )
+from airport_payments.reconcile import Reconciler
+from airport_payments.reconciling import DEFAULT_LIMIT, Progress, job_of
 from airport_payments.repository import BookingRepository
 from airport_payments.runner import Runner
 
@@ -32,9 +38,13 @@ from airport_payments.runner import Runner
 class Staff:
     """The methods of `PaymentGateway` for staff, back offices and the team's own code."""
 
-    def __init__(self, runner: Runner, repository: BookingRepository) -> None:
+    def __init__(
+        self, runner: Runner, repository: BookingRepository, reconciler: Reconciler, clock: Callable[[], datetime]
+    ) -> None:
         self._runner = runner
         self._repository = repository
+        self._reconciler = reconciler
+        self._clock = clock
 
     def refund(
         self,
@@ -248,3 +258,44 @@ class Staff:
         if snapshot is None or not snapshot.ledger.needs_attention:
             return None
         return attention(snapshot)
+
+    def reconcile(
+        self,
+        since: datetime,
+        *,
+        until: datetime | None = None,
+        dry_run: bool = True,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        rebuild: bool = False,
+        progress: Progress | None = None,
+    ) -> ReconcileReport:
+        """Compare our tables with Stripe's books, and put what differs to the same rules that events go through.
+
+        Two ways: Stripe's lists of PaymentIntents, refunds and disputes, and the events that Stripe could not deliver,
+        which it keeps for 30 days. What follows is left due for `tick`. A second run over the same window finds nothing.
+        Stripe is asked at most ten times a second.
+
+        Args:
+            since: from when, aware: what Stripe created from then on is compared.
+            until: up to when, aware. None: the present.
+            dry_run: only say what differs; write nothing.
+            cursor: where an earlier call stopped, with the same `since` and `until`.
+            limit: how many of Stripe's objects to compare before handing back a cursor, 1 to 1,000,000.
+            rebuild: after a restored backup: a PaymentIntent that carries our marks, and that no attempt is known of, is put
+                back as the booking's own attempt, if no other is live or paid it. Else such a one is cancelled, or its
+                money goes into review.
+            progress: is called with a `ReconcileProgress` after each page.
+
+        Returns:
+            What differed, by booking, how much money that concerns, and the cursor to go on from.
+
+        Raises:
+            InvalidRequest: no window, or a cursor that is none, is of another window, or too old.
+            ReconcileInterrupted: Stripe or the database is away; go on later from `error.report.cursor`.
+            Misconfigured: Stripe refuses the API key.
+        """
+        job, place = job_of(
+            since, until, cursor, self._clock(), dry_run=dry_run, rebuild=rebuild, limit=limit, progress=progress
+        )
+        return self._reconciler.run(job, place)

@@ -14,6 +14,7 @@ SPECIAL = {
     "MethodNotAllowed": ("POST",),
     "InvalidRequest": (FieldError("amount", "must be a number"),),
     "InvalidSignature": ("why",),
+    "ReconcileInterrupted": (errors.StripeUnavailable("a time-out"), None),
     "RefundTooLarge": (100, "usd"),
     "CardDeclined": ("card_declined", "generic_decline", "Your card was declined."),
 }

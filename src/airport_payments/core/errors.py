@@ -34,6 +34,7 @@
     ├── TryAgain                        503, with retry_after_s; nothing is lost, the same call may be made again
     │   ├── StripeUnavailable               stripe_unavailable
     │   ├── StorageUnavailable              storage_unavailable
+    │   ├── ReconcileInterrupted            reconcile_interrupted
     │   └── Busy                            busy
     │       └── LedgerTooNew                    busy
     └── ServerFault                     500
@@ -45,7 +46,10 @@ show to a customer). `str(error)` may say more, for the team's logs; it never ho
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from airport_payments.core.reconcile import ReconcileReport
 
 
 class PaymentsError(Exception):
@@ -333,6 +337,23 @@ class StorageUnavailable(TryAgain):
     code = "storage_unavailable"
     public_message = "The service is not available. Please try again."
     retry_after_s = 5
+
+
+class ReconcileInterrupted(TryAgain):
+    """Stripe or the database went away while reconciling. What was done stays done.
+
+    `report` is what was found up to there; go on from `report.cursor`. `reason` is the error that stopped it.
+    """
+
+    code = "reconcile_interrupted"
+    public_message = "Reconciling was interrupted. Please go on later."
+    retry_after_s = 30
+
+    def __init__(self, reason: TryAgain, report: "ReconcileReport") -> None:
+        """Take what stopped it, and what was found before."""
+        super().__init__(f"{reason.code}: {reason}")
+        self.reason = reason
+        self.report = report
 
 
 class Busy(TryAgain):

@@ -213,12 +213,13 @@ class DeliveryFailed:
 
 @dataclass(frozen=True, slots=True)
 class IntentObserved:
-    """An event showed a PaymentIntent. `placed`: no other booking of ours has this PaymentIntent."""
+    """An event showed a PaymentIntent. `placed`: no other booking has it. `rebuild`: a restored backup may have lost it."""
 
     view: IntentView
     event_id: str
     event_type: str
     placed: bool = False
+    rebuild: bool = False
 
 
 @quick

@@ -15,7 +15,8 @@ from airport_payments.stripe_api.results import Unreadable
 from airport_payments.stripe_api.signature import MAX_BODY_BYTES, verify
 
 if TYPE_CHECKING:
-    from airport_payments.stripe_api.wire import EnvelopeDict, ObjectDict
+    from airport_payments.stripe_api.wire import ObjectDict
+    from airport_payments.stripe_api.wire_events import EnvelopeDict
 
 DEFAULT_TOLERANCE_S: Final = 300
 # A time that datetime can hold; Stripe's `created` is in seconds.
@@ -187,7 +188,7 @@ def parse_event(body: bytes) -> Event:
     global _read_event  # noqa: PLW0603 - an import costs a microsecond also when it is done, and this runs for every delivery
     if _read_event is None:
         # Here, not above: pydantic is loaded by the first event, not by importing the library.
-        from airport_payments.stripe_api.wire import read_event  # noqa: PLC0415
+        from airport_payments.stripe_api.wire_events import read_event  # noqa: PLC0415
 
         _read_event = read_event
     envelope, obj = _read_event(body)

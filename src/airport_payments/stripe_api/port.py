@@ -3,19 +3,22 @@
 import random
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, TypeVar
 
 from airport_payments.core.commands import Command, Fetch
 from airport_payments.core.facts import PortReply
 from airport_payments.settings import StripeSettings
 from airport_payments.stripe_api.circuit import Circuit
 from airport_payments.stripe_api.client import result_of_answer, result_of_error, stripe_client, timeout_of
+from airport_payments.stripe_api.lists import ListPage, ListReply, list_page
 from airport_payments.stripe_api.results import ApiRequest, ApiResult, retry_delay_s
 
 if TYPE_CHECKING:
     import httpx
     import stripe
+
+R = TypeVar("R")
 
 
 class StripePort:
@@ -55,14 +58,20 @@ class StripePort:
         """Perform a command and return Stripe's reply. Whatever the network does is a reply too: `Unanswered`."""
         from airport_payments.stripe_api.talk import talk  # noqa: PLC0415 - loads pydantic, which importing must not
 
-        conversation = talk(command)
+        return self._converse(talk(command))
+
+    def page(self, command: ListPage) -> ListReply:
+        """Return one page of a list of Stripe's, or why there is none."""
+        return self._converse(list_page(command))
+
+    def _converse(self, conversation: Generator[ApiRequest, ApiResult, R]) -> R:
         request = next(conversation)
         while True:
             result = self._send(request)
             try:
                 request = conversation.send(result)
             except StopIteration as end:
-                reply: PortReply = end.value
+                reply: R = end.value
                 return reply
 
     def close(self) -> None:

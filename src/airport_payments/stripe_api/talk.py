@@ -99,7 +99,7 @@ def talk(command: Command | Fetch) -> Talk:
 def _single(command: IntentEffect | RetrieveIntent) -> Talk:
     result = yield _request(command)
     if not result.ok:
-        return _failed(result)
+        return failed(result)
     view = result.found
     if not isinstance(view, IntentView):
         # It was done; what came back cannot be read. Looking again, with a newer version, is all that can be done.
@@ -127,7 +127,7 @@ def _refund(command: CreateRefund | RetrieveRefund) -> Talk:
         request = ApiRequest("get", f"/v1/refunds/{command.refund_id}", {}, read_refund)
     result = yield request
     if not result.ok:
-        return _failed(result)
+        return failed(result)
     view = result.found
     if not isinstance(view, RefundView):
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
@@ -142,7 +142,7 @@ def _customer(command: EnsureCustomer) -> Talk:
     query = f"metadata['{META_OWNER}']:'{command.owner}' AND metadata['{META_NAMESPACE}']:'{command.namespace}'"
     found = yield ApiRequest("get", "/v1/customers/search", {"query": query, "limit": 1}, read_customers)
     if not found.ok:
-        return _failed(found)
+        return failed(found)
     if isinstance(found.found, str) and found.found:
         return CustomerSeen(found.found)
     params: dict[str, object] = {"metadata": {META_OWNER: command.owner, META_NAMESPACE: command.namespace}}
@@ -150,7 +150,7 @@ def _customer(command: EnsureCustomer) -> Talk:
         params["email"] = command.email
     made = yield ApiRequest("post", "/v1/customers", params, read_customer, command.key)
     if not made.ok:
-        return _failed(made)
+        return failed(made)
     if not isinstance(made.found, str):
         return Unanswered(f"Stripe's answer cannot be read: {made.reason}", key_spent=True)
     return CustomerSeen(made.found)
@@ -159,7 +159,7 @@ def _customer(command: EnsureCustomer) -> Talk:
 def _dispute(command: RetrieveDispute) -> Talk:
     result = yield ApiRequest("get", f"/v1/disputes/{command.dispute_id}", {}, read_dispute)
     if not result.ok:
-        return _failed(result)
+        return failed(result)
     view = result.found
     if not isinstance(view, DisputeView):
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
@@ -169,7 +169,7 @@ def _dispute(command: RetrieveDispute) -> Talk:
 def _charge(command: RetrieveCharge) -> Talk:
     result = yield ApiRequest("get", f"/v1/charges/{command.charge_id}", {}, read_charge)
     if not result.ok:
-        return _failed(result)
+        return failed(result)
     if not isinstance(result.found, ChargeSeen):
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
     return result.found
@@ -185,7 +185,7 @@ def _list_refunds(command: ListRefunds) -> Talk:
             params["starting_after"] = after
         result = yield ApiRequest("get", "/v1/refunds", params, read_refund_page)
         if not result.ok:
-            return _failed(result)
+            return failed(result)
         page = result.found
         if not isinstance(page, RefundPage):
             return Unanswered(f"Stripe's answer cannot be read: {result.reason}")
@@ -212,7 +212,7 @@ def _find(command: FindIntent) -> Talk:
             params["starting_after"] = after
         result = yield ApiRequest("get", "/v1/payment_intents", params, read_page)
         if not result.ok:
-            return _failed(result)
+            return failed(result)
         page = result.found
         if not isinstance(page, Page):
             return Unanswered(f"Stripe's answer cannot be read: {result.reason}")
@@ -243,7 +243,7 @@ _KINDS: Final = {
 }
 
 
-def _failed(result: ApiResult) -> PortReply:
+def failed(result: ApiResult) -> PortReply:
     """Return what a call that did not succeed means."""
     status = result.status
     if status is None:

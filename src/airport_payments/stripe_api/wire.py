@@ -1,17 +1,16 @@
 """Stripe's JSON to our facts, and our commands to Stripe's parameters, by small models of just the fields used."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final, Literal, NoReturn, NotRequired, TypeVar, cast
+from typing import Final, NoReturn, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from airport_payments.core.commands import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, CreateRefund
 from airport_payments.core.declines import presentable
-from airport_payments.core.errors import InvalidRequest, InvalidSignature
+from airport_payments.core.errors import InvalidRequest
 from airport_payments.core.facts import IntentView
 from airport_payments.core.ids import PAYMENT_INTENT_ID
 from airport_payments.core.model import Failure, IntentStatus
@@ -35,9 +34,10 @@ class ErrorDict(TypedDict, total=False):
 
 
 class ChargeRef(TypedDict, total=False):
-    """An expanded charge, of which only the id is used."""
+    """An expanded charge, as far as it is used."""
 
     id: str
+    amount_refunded: int | None
 
 
 class IntentRef(TypedDict, total=False):
@@ -98,76 +98,25 @@ class Page:
     has_more: bool
 
 
-class DataDict(TypedDict):
-    """What an event is about."""
-
-    object: ObjectDict
-
-
-class EnvelopeDict(TypedDict):
-    """What every event has."""
-
-    id: str
-    type: str
-    created: int
-    livemode: bool
-    api_version: NotRequired[str | None]
-    account: NotRequired[str | None]
-    context: NotRequired[str | None]
+class _ItemsDict(TypedDict):
+    data: list[object]
+    has_more: bool
 
 
-class ThinEnvelopeDict(EnvelopeDict):
-    """What is made of a thin event's envelope."""
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A page whose things are not read yet, so that one of them that cannot be read leaves the others. `last`: an id."""
 
-    thin: Literal[True]
-
-
-class _RelatedDict(TypedDict):
-    id: str
-    type: str
-
-
-class _ThinDict(TypedDict):
-    """A thin event: it names its object, and shows nothing of it (docs.stripe.com/event-destinations)."""
-
-    id: str
-    object: Literal["v2.core.event"]
-    type: str
-    created: str
-    livemode: bool
-    context: NotRequired[str | None]
-    related_object: NotRequired[_RelatedDict | None]
-
-
-class EventDict(EnvelopeDict):
-    """An event, as far as it is used."""
-
-    data: DataDict
-
-
-class _HeadObject(TypedDict, total=False):
-    id: str
-    object: str
-
-
-class _HeadData(TypedDict):
-    object: _HeadObject
-
-
-class _HeadDict(EnvelopeDict):
-    """The same event with an object of which only its id is read."""
-
-    data: _HeadData
+    data: list[object] = field(repr=False)
+    has_more: bool
+    last: str | None
 
 
 # All of these read strictly: by itself pydantic would take "24900", 24900.0 and true for amounts.
-_EVENT: Final = TypeAdapter(EventDict)
-_HEAD: Final = TypeAdapter(_HeadDict)
-_THIN: Final = TypeAdapter(_ThinDict)
-# The validator itself: TypeAdapter's own method only passes on, and this runs for every delivery.
-_read_event: Final[Callable[..., EventDict]] = _EVENT.validator.validate_json
 _OBJECT: Final = TypeAdapter(AnswerDict)
 _LIST: Final = TypeAdapter(ListDict)
+_ITEMS: Final = TypeAdapter(_ItemsDict)
+_LISTED: Final = TypeAdapter(ObjectDict)
 
 # The statuses by their text: a dict is three times faster than calling the Enum class.
 _STATUSES: Final = {str(status): status for status in IntentStatus}
@@ -250,6 +199,26 @@ def read_page(body: str | bytes) -> Page:
     return Page(found["data"], found["has_more"])
 
 
+def read_items(body: str | bytes) -> Items:
+    """Return one page of a list with its things as they came. Raises as `read_intent` does."""
+    found = _read(_ITEMS, body)
+    last = found["data"][-1] if found["data"] else None
+    return Items(found["data"], found["has_more"], _text_of(last, "id") or None)
+
+
+def object_of(item: object) -> ObjectDict:
+    """Return a thing of a page; one that cannot be read shows only what and which it is."""
+    try:
+        return _LISTED.validate_python(item, strict=True)
+    except ValidationError:
+        return {"id": _text_of(item, "id"), "object": _text_of(item, "object")}
+
+
+def _text_of(item: object, name: str) -> str:
+    found = cast("Mapping[str, object]", item).get(name) if isinstance(item, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
 def _read(kind: TypeAdapter[D], body: str | bytes) -> D:
     try:
         return cast("D", kind.validator.validate_json(body, strict=True))
@@ -262,47 +231,6 @@ def _read(kind: TypeAdapter[D], body: str | bytes) -> D:
         return kind.validate_python(document, strict=True)
     except ValidationError as error:
         raise Unreadable(f"an answer of another shape ({error.error_count()} errors)") from None
-
-
-def read_event(body: bytes) -> tuple[EnvelopeDict, ObjectDict]:
-    """Return an event's envelope and its object. Raises `InvalidSignature` for what is not an event."""
-    try:
-        event = _read_event(body, strict=True)
-        return event, event["data"]["object"]
-    except ValidationError:
-        pass
-    # An authentic event of a version whose fields are of another kind is still an event: its object is fetched.
-    try:
-        head = _HEAD.validate_json(body, strict=True)
-    except ValidationError:
-        head = None
-    if head is None:
-        return _read_thin(body)
-    shape = head["data"]["object"]
-    return head, {"id": shape.get("id", ""), "object": shape.get("object", "")}
-
-
-def _read_thin(body: bytes) -> tuple[ThinEnvelopeDict, ObjectDict]:
-    """Return a thin event. The address that it gives of its object is not read: nothing is ever fetched from it."""
-    try:
-        event = _THIN.validate_json(body, strict=True)
-        created = datetime.fromisoformat(event["created"])
-        # Without a zone it would be read in this machine's own.
-        created_s = int(created.timestamp()) if created.tzinfo is not None else None
-    except (ValidationError, ValueError, OverflowError):
-        created_s, event = None, None
-    if created_s is None or event is None:
-        raise InvalidSignature("the body is not an event of Stripe's")
-    envelope: ThinEnvelopeDict = {
-        "id": event["id"],
-        "type": event["type"],
-        "created": created_s,
-        "livemode": event["livemode"],
-        "context": event.get("context"),
-        "thin": True,
-    }
-    related = event.get("related_object")
-    return envelope, {"id": related["id"], "object": related["type"]} if related else {}
 
 
 def read_embedded_intent(value: object) -> IntentView | None:

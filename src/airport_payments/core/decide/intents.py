@@ -53,10 +53,23 @@ def observe_event(draft: Draft, fact: IntentObserved) -> Reply:
     if payment is None:
         if not fact.placed:
             return Unplaced()
-        payment = adopt(draft, view)
+        payment = (_restore(draft, view) if fact.rebuild else None) or adopt(draft, view)
     observe(draft, identify(draft, payment, view), view, asked=False)
     settle(draft)
     return Applied()
+
+
+def _restore(draft: Draft, view: IntentView) -> Payment | None:
+    """Put back the booking's own attempt that a restored backup forgot, None where it may not be that.
+
+    Its marks name it. It stands for the booking only if nothing else does: then rule 6 decides about it as ever.
+    """
+    named = view.attempt_id
+    taken = draft.live() is not None or any(p.place is Place.ATTACHED for p in draft.payments)
+    if named is None or taken or draft.attempt(named) is not None:
+        return None
+    draft.note("rebuilt", f"attempt {named} put back from its marks at Stripe", view.id)
+    return draft.put(Payment(named, view.amount, PaymentState.OPENING, opened_at=draft.now))
 
 
 def adopt(draft: Draft, view: IntentView) -> Payment:

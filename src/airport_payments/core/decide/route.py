@@ -38,6 +38,14 @@ HANDLED: Final[dict[str, Subject]] = {
 }
 
 
+# What reconcile reads in Stripe's lists goes the way of events: under this id, and under these types.
+LISTED_ID: Final = "reconcile"
+LISTED_PREFIX: Final = "reconcile."
+SUBJECTS: Final[dict[str, Subject]] = {
+    **HANDLED,
+    **{f"{LISTED_PREFIX}{subject}": subject for subject in (Subject.INTENT, Subject.REFUND, Subject.DISPUTE)},
+}
+
 # What each of them does. The reference is drawn from this.
 DOES: Final[dict[str, str]] = {
     "payment_intent.amount_capturable_updated": "The money is held on the card: announced, or, by setting, the booking is "
@@ -128,7 +136,7 @@ def unsaid(head: EventHead, policy: Policy) -> bool:
 
 def route(head: EventHead, policy: Policy) -> Route:
     """Return whose this event is."""
-    if head.type not in HANDLED:
+    if head.type not in SUBJECTS:
         return Ignore("a type that is not handled")
     if head.livemode is not policy.livemode:
         return Ignore(
@@ -140,7 +148,7 @@ def route(head: EventHead, policy: Policy) -> Route:
         return Ignore(
             "of another account: this endpoint listens to more accounts than the one that the settings name", alarm=True
         )
-    if head.namespace is None or head.booking_id is None or HANDLED[head.type] is not Subject.INTENT:
+    if head.namespace is None or head.booking_id is None or SUBJECTS[head.type] is not Subject.INTENT:
         # What happens to money later is ours if its PaymentIntent is, whatever its own metadata say.
         return Ask()
     if head.namespace != policy.namespace:
