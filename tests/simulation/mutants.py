@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -10,7 +11,17 @@ from tests.simulation.mutant import Patches, mutant
 from airport_payments import gateway, gateway_async, runner, runner_async
 from airport_payments.core import decide as decide_package
 from airport_payments.core.commands import CancelIntent, CreateIntent
-from airport_payments.core.decide import answers, intents, look, operations, refunds, requests, settle, table
+from airport_payments.core.decide import (
+    answers,
+    deliveries,
+    intents,
+    look,
+    operations,
+    refunds,
+    requests,
+    settle,
+    table,
+)
 from airport_payments.core.decide.draft import Draft
 from airport_payments.core.facts import Answer, Delivered, IntentObserved, IntentSeen, Refused
 from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason
@@ -210,6 +221,23 @@ def an_announcement_counts_as_delivered_when_its_handler_raised() -> Patches:
 
     real = decide_package.note_delivery
     return [(decide_package, "note_delivery", deliver)]
+
+
+@mutant()
+def two_workers_run_one_delivery() -> Patches:
+    """L5: a delivery has a lease."""
+    return [(deliveries, "DELIVERY_LEASE", timedelta(0))]
+
+
+@mutant()
+def a_later_announcement_overtakes_an_earlier_one() -> Patches:
+    """L5: of one subscriber the later ones wait for the first."""
+
+    def first_due(draft: Draft) -> Any:
+        found = [(p, d) for p in draft.announcements for d in p.deliveries if d.due_at <= draft.now]
+        return found[0] if found else None
+
+    return [(deliveries, "_first_due", first_due)]
 
 
 @mutant()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.plan import MINUTE, SECOND
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # After this long without an answer a client, or Stripe's webhook sender, hangs up; the request itself goes on.
 PATIENCE = 20 * SECOND
 CURRENCY = "usd"
+SUBSCRIBERS = ("mailer", "books")
 
 
 class HandlerError(Exception):
@@ -53,7 +55,8 @@ class Process:
             sleep=(lambda _: None) if sync else self._sleep,
             draw=lambda: world.sched.current.random(),
         )
-        self.gateway.on(Announcement)(self._hear if sync else self._hear_async)
+        for name in SUBSCRIBERS:
+            self.gateway.on(Announcement, name)(partial(self._hear if sync else self._hear_async, name))
         self.alive = True
 
     def clock(self) -> Any:
@@ -62,20 +65,25 @@ class Process:
     async def _sleep(self, seconds: float) -> None:
         await switch(int(seconds * 1000) + 1)
 
-    async def _hear_async(self, announcement: Announcement) -> None:
+    async def _hear_async(self, name: str, announcement: Announcement) -> None:
         world = self.world
         fate = world.fates.draw("handler")
+        calling, call = self.shop.calling, (name, announcement.id)
+        before = calling.get(call)
+        world.oracle.check(before is None or before.done, "L5", f"{call} is run twice at once")
+        calling[call] = world.sched.current
         await switch(1 + int(world.sched.current.random() * 40))
+        del calling[call]
         if fate == "handler_raises":
-            world.trace(self.name, "a handler raises on %s", announcement.id)
+            world.trace(self.name, "%s raises on %s", name, announcement.id)
             raise HandlerError("the team's mail server is away")
         if fate == "crash_in_handler":
             self.die("in a handler")
-        self.shop.heard.append(announcement)
-        world.trace(self.name, "handlers heard %s %s", announcement.id, type(announcement).__name__)
+        self.shop.heard[name].append(announcement)
+        world.trace(self.name, "%s heard %s %s", name, announcement.id, type(announcement).__name__)
 
-    def _hear(self, announcement: Announcement) -> None:
-        drive(self._hear_async(announcement))
+    def _hear(self, name: str, announcement: Announcement) -> None:
+        drive(self._hear_async(name, announcement))
 
     def die(self, when: str) -> None:
         """Die in the middle of the task that runs now."""
@@ -99,7 +107,8 @@ class Shop:
             bookings.append(Booking(booking_id, "alice", Money(amount, CURRENCY), hold_until=until))
         bookings.append(Booking("BBOB", "bob", Money(7700, CURRENCY)))
         self.tables = Watched(self, bookings)
-        self.heard: list[Announcement] = []
+        self.heard: dict[str, list[Announcement]] = {name: [] for name in SUBSCRIBERS}
+        self.calling: dict[tuple[str, str], Task] = {}
         skews = plan.skews[number * plan.processes :]
         self.processes = [Process(self, f"{self.namespace}-p{n + 1}", skews[n]) for n in range(plan.processes)]
         self._tick_token = 0
