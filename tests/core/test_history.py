@@ -13,7 +13,7 @@ from airport_payments.core.announcements import Deliver
 from airport_payments.core.decide.intents import WAITS
 from airport_payments.core.decide.table import KEY_FORGOTTEN, LOOK_FIRST, STATE_OF
 from airport_payments.core.facts import Delivered, DeliveryFailed, RefusalKind, Refused, Unanswered
-from airport_payments.core.model import PaymentState
+from airport_payments.core.model import BookingStatus, PaymentState
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundState
 
@@ -114,3 +114,13 @@ def test_a_refund_whose_money_others_took_meanwhile_is_not_commanded_again() -> 
     assert "refund a1.0 refused: refund_exceeds_rest" in driver.history
     assert driver.payment.rest_minor == PRICE.amount_minor - 10_000
     assert driver.payment.intent_id == INTENT_ID
+
+
+def test_a_cancellation_that_the_team_took_back_has_a_line() -> None:
+    driver = opened()
+    driver.event(view("processing"))
+    driver.cancel(seen("processing"))
+    assert driver.snapshot.ledger.cancelling is not None
+    driver.changed(status=BookingStatus.CONFIRMED)
+    assert driver.snapshot.ledger.cancelling is None
+    assert driver.history[-1] == "no longer to be cancelled: the booking is confirmed"
