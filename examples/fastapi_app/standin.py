@@ -77,9 +77,7 @@ def stand_in(
     @served
     async def history(request: Request, booking_id: str) -> Answer:
         """Staff: what happened to a booking, in plain words."""
-        owner = await caller(request)
-        airport.own(await bookings.booking(booking_id), owner)
-        return airport.history(await bookings.history(booking_id))
+        return airport.history(await gateway.history(booking_id, owner=await caller(request)))
 
     _add_open_routes(router, bookings)
     return router

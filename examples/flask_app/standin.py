@@ -68,8 +68,7 @@ def stand_in(bookings: SqlAlchemyBookingRepository, gateway: PaymentGateway, tok
     @routes.get("/bookings/<booking_id>/history")
     @served
     def history(booking_id: str) -> Answer:
-        airport.own(bookings.booking(booking_id), caller())
-        return airport.history(bookings.history(booking_id))
+        return airport.history(gateway.history(booking_id, owner=caller()))
 
     @routes.get("/config")
     @served

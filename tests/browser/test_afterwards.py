@@ -144,7 +144,6 @@ def test_a_dispute_shows_up_by_itself_and_stops_refunds(page):
         expect_status(page, "Disputed", "Confirmed")
         expect(page.get_by_role("button", name="Refund")).to_be_hidden()
         expect_told(page, "The airport confirmed your booking.")
-        expect_told(page, "The bank disputes the payment and asks the airport for proof.")
         expect_told(page, "The bank took the disputed money back.")
         page.reload()
 

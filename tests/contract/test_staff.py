@@ -1,14 +1,21 @@
 """What the stand-in adds for staff, refunds and a booking's history, and holds; all of it in both apps."""
 
+import ast
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from examples.story import TALES
 
 from airport_payments import BookingStatus
+from airport_payments.core.decide.intents import WAITS
+from airport_payments.core.refund import RefundState
 from airport_payments.testing import Fault
 
 from .expect import check_headers, invalid, ok, refused
 
+RULES = Path(__file__).parents[2] / "src" / "airport_payments" / "core" / "decide"
 LOST = 20  # requests: more than the apps try
 
 WORDS = {
@@ -198,6 +205,40 @@ def test_a_booking_that_nobody_paid_has_a_story_too(shop):
         "The airport was asked to cancel the booking.",
         "The airport cancelled the booking. Nothing was charged.",
     ]
+
+
+def decisions() -> list[str]:
+    """What the rules may write down: each `note` in their text, with something put in for what it fills in."""
+    found = []
+    for path in sorted(RULES.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "draft.note":
+                found += WAITS.values() if ast.unparse(node.args[1]) == "WAITS[view.status]" else [sample(node.args[1])]
+    return found
+
+
+def sample(text: ast.expr) -> str:
+    if isinstance(text, ast.JoinedStr):
+        return "".join(sample(part) for part in text.values)
+    if isinstance(text, ast.FormattedValue):
+        expression = ast.unparse(text.value)
+        if expression.startswith("_NAMES"):
+            return "capture"
+        return "1.00 USD" if "amount" in expression or "spell(" in expression else "x"
+    assert isinstance(text, ast.Constant), ast.unparse(text)
+    return str(text.value)
+
+
+def test_whatever_the_rules_write_down_is_told_in_words():
+    """What is not is shown as it was written: `refund x: y` is nothing to read for a customer."""
+    written = decisions()
+    assert len(written) > 20
+    # Of what depends on how a refund stands there are five tales, each of them played above or by the rules' own tests.
+    bare = [text for text in written if not any(re.fullmatch(pattern, text) for pattern, _, _ in TALES)]
+    assert bare == ["refund x of 1.00 USD: x"]
+    states = [state.value for state in RefundState if state.value not in {"requested", "refused"}]
+    unknown = [s for s in states if not any(re.fullmatch(p, f"refund x of 1.00 USD: {s}") for p, _, _ in TALES)]
+    assert unknown == []
 
 
 # ---- holds ----

@@ -100,6 +100,11 @@ class Control:
         """The PaymentIntents of a booking, oldest first."""
         return [i for i in self.fake.intents.values() if i["metadata"].get("airport_booking") == booking_id]
 
+    def refunds(self, intent_id: str) -> list[object]:
+        """What went back of a PaymentIntent, in minor units, oldest first."""
+        refunds = self.fake.objects("refund").values()
+        return [r["amount"] for r in refunds if r["payment_intent"] == intent_id and r["status"] == "succeeded"]
+
     def creates(self, booking_id: str) -> list[tuple[str | None, int | None, bool]]:
         """The requests that asked for a PaymentIntent for a booking: key, status, and whether it was a replay."""
         return [

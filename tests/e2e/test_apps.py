@@ -19,7 +19,7 @@ from .apps import SERVERS, Town, eventually
 pytestmark = pytest.mark.e2e
 
 COMPLETED = {"paymentStatus": "completed", "bookingStatus": "confirmed", "stripeStatus": "succeeded"}
-DECLINED, NEEDS_3DS = "4000000000000002", "4000002760003184"
+DECLINED, NEEDS_3DS, DISPUTED = "4000000000000002", "4000002760003184", "4000000000000259"
 
 
 # One group each: with several pytest workers, each town is built once.
@@ -228,6 +228,79 @@ def test_a_late_payment_of_a_cancelled_booking_goes_to_review(town):
     assert town.status(booking_id) == review
 
 
+def refund(town, booking_id: str, request_id: str = "r-1", **more) -> httpx.Response:
+    return town.ask("POST", f"/bookings/{booking_id}/refund", {"requestId": request_id, **more})
+
+
+def paid(town, card: str = "4242424242424242") -> tuple[str, str]:
+    booking_id, intent_id = town.opened()
+    town.stripe("pay", intent_id=intent_id, card=card)
+    return booking_id, intent_id
+
+
+def told(town, booking_id: str) -> list[str]:
+    """What the airport wrote down of a booking."""
+    return [line["text"] for line in town.ask("GET", f"/bookings/{booking_id}/history").json()["data"]["history"]]
+
+
+def test_money_goes_back_in_parts_and_the_last_one_cancels_the_booking(town):
+    booking_id, intent_id = paid(town)
+    town.becomes(booking_id, "completed")
+
+    assert refund(town, booking_id, amount=100).json()["data"]["left"] == 350.99
+    assert town.becomes(booking_id, "partially_refunded")["bookingStatus"] == "confirmed"
+    with ThreadPoolExecutor(8) as clicks:
+        answers = list(clicks.map(lambda _: refund(town, booking_id, "r-2"), range(8)))
+
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert refund(town, booking_id, "r-2").json()["data"]["refundStatus"] == "succeeded"
+    assert town.becomes(booking_id, "refunded")["bookingStatus"] == "cancelled"
+    eventually(lambda: town.stripe("pending") == 0 and town.quiet(booking_id))
+    assert town.stripe("refunds", intent_id=intent_id) == [10000, 35099]
+    assert refund(town, booking_id, "r-3").json()["data"]["error_code"] == "nothing_to_refund"
+
+
+def test_killed_while_stripe_is_giving_money_back(town):
+    booking_id, intent_id = paid(town)
+    town.becomes(booking_id, "completed")
+    town.stripe("slow", method="POST", path="/v1/refunds", delay_seconds=1.0)
+
+    with ThreadPoolExecutor(1) as staff:
+        lost = staff.submit(refund, town, booking_id)
+        eventually(lambda: town.stripe("injected") == 0)
+        town.app.kill()
+        with pytest.raises(httpx.TransportError):
+            lost.result(30)
+    town.start()
+
+    assert refund(town, booking_id).json()["data"]["refundStatus"] == "succeeded"  # staff press the button again
+    assert town.becomes(booking_id, "refunded")["bookingStatus"] == "cancelled"
+    assert town.stripe("refunds", intent_id=intent_id) == [45099]
+
+
+def test_a_dispute_comes_by_webhook_alone_and_stops_refunds(town):
+    booking_id, _ = paid(town, DISPUTED)
+
+    status = {"paymentStatus": "disputed", "bookingStatus": "confirmed", "stripeStatus": "succeeded"}
+    eventually(lambda: town.status(booking_id) == status)
+    assert refund(town, booking_id).json()["data"]["error_code"] == "payment_disputed"
+    eventually(lambda: "The bank took the disputed money back." in told(town, booking_id))
+    town.settled(booking_id)
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_hold_that_is_over_is_ended_by_the_worker(town, opened):
+    booking_id = town.book(holdSeconds=3600)
+    assert not opened or town.create(booking_id).status_code == 200
+
+    town.sql("UPDATE airport_bookings SET hold_until_us = 1 WHERE id = ?", booking_id)
+
+    eventually(lambda: town.status(booking_id)["bookingStatus"] == "cancelled")
+    assert [i["status"] for i in town.stripe("intents", booking_id=booking_id)] == ["canceled"] * opened
+    assert town.create(booking_id).json()["data"]["error_code"] == "booking_not_payable"
+    assert told(town, booking_id)[-1] == "The airport cancelled the booking. Nothing was charged."
+
+
 def test_two_customers_cannot_see_each_others_bookings(town):
     booking_id, intent_id = town.opened()
 
@@ -235,6 +308,8 @@ def test_two_customers_cannot_see_each_others_bookings(town):
         town.ask("GET", f"/payment/status/{booking_id}", owner="bob"),
         town.ask("GET", f"/bookings/{booking_id}", owner="bob"),
         town.ask("POST", f"/bookings/{booking_id}/cancel", owner="bob"),
+        town.ask("POST", f"/bookings/{booking_id}/refund", {"requestId": "r-1"}, owner="bob"),
+        town.ask("GET", f"/bookings/{booking_id}/history", owner="bob"),
         town.create(booking_id, owner="bob"),
         town.confirm(booking_id, intent_id, owner="bob"),
         town.ask("GET", "/payment/status/b-nowhere", owner="bob"),

@@ -15,14 +15,14 @@ _FAKE: Final = """\
     4242 4242 4242 4242   is paid
     4000 0000 0000 0002   is declined
     4000 0000 0000 9995   has insufficient funds
-    4000 0027 6000 3184   asks for 3D Secure: you play the bank"""
+    4000 0027 6000 3184   asks for 3D Secure: you play the bank
+    4000 0000 0000 0259   is paid, then disputed"""
 
 _TEST_MODE: Final = """\
   This is Stripe's test mode, with your keys: no real money. Use Stripe's test cards, such as 4242 4242 4242 4242.
 
   Forward Stripe's webhooks in another terminal, with the secret that you gave as STRIPE_WEBHOOK_SECRET:
-    stripe listen --events payment_intent.succeeded,payment_intent.payment_failed \\
-      --forward-to {url}/payment/webhook"""
+    stripe listen --forward-to {url}/payment/webhook"""
 
 
 def welcome(address: Address, folder: Path, mode: Mode, *, wanted_port: int) -> str:
