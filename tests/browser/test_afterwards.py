@@ -151,7 +151,7 @@ def test_a_dispute_shows_up_by_itself_and_stops_refunds(page):
 def test_a_reload_right_after_a_disputed_payment_ends_disputed(page):
     book(page)
     pay(page, DISPUTED)
-    expect(heading(page, "Payment")).to_be_hidden()
+    expect(page.locator("#view-pay")).to_be_hidden()
     page.reload()
     expect(heading(page, "The payment is disputed")).to_be_visible()
 
