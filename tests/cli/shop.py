@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import create_engine
 
 from airport_payments import (
+    Announcement,
     Booking,
     BookingStatus,
     Money,
@@ -186,6 +189,41 @@ class Shop:
         bookings.set_booking_status(booking_id, BookingStatus.CANCELLED)
         bookings.engine.dispose()
 
+    def disputed(self, intent: str) -> str:
+        """Let the customer's bank dispute a payment, and tell the gateway by its webhook; returns the dispute."""
+        received = []
+        self.fake.send_webhooks_to(lambda body, signature: received.append((body, signature)) or 200, self.secret)
+        dispute = self.fake.dispute(intent)["id"]
+        self.fake.deliver()
+        bookings = self.repository()
+        gateway = PaymentGateway(bookings, StripeSettings(self.key, self.secret, api_base=self.url))
+        for body, signature in received:
+            gateway.handle_webhook(body, signature)
+        gateway.close()
+        bookings.engine.dispose()
+        return dispute
+
+    def dead(self, booking_id: str, name: str) -> None:
+        """Let a handler of this name fail until its announcement is a dead letter."""
+        bookings = self.repository()
+        now = [datetime.now(UTC)]
+        settings = StripeSettings(self.key, self.secret, api_base=self.url)
+        gateway = PaymentGateway(bookings, settings, clock=lambda: now[0])
+
+        @gateway.on(Announcement, name=name)
+        def fail(news: Announcement) -> None:
+            raise RuntimeError("CANARY")
+
+        logging.disable(logging.CRITICAL)
+        for _ in range(200):
+            gateway.tick()
+            if bookings.get(booking_id).ledger.dead_letters:
+                break
+            now[0] += timedelta(hours=6)
+        logging.disable(logging.NOTSET)
+        gateway.close()
+        bookings.engine.dispose()
+
     def look(self, booking_id: str, intent: str) -> None:
         """Ask Stripe how a PaymentIntent stands."""
         bookings = self.repository()
@@ -215,6 +253,11 @@ def checked(ended: Ended) -> Ended:
     assert not [secret for secret in SECRETS if secret in both], both
     assert "Traceback" not in both, both
     return ended
+
+
+def checked_width(text: str) -> None:
+    """Refuse lines that do not fit on a terminal, but for what is there to be copied."""
+    assert [line for line in text.splitlines() if len(line) > 80 and " --" not in line] == [], text
 
 
 def interrupt(process: subprocess.Popen, number: signal.Signals = signal.SIGINT) -> Ended:

@@ -55,17 +55,20 @@ class Screen:
 
         self._console.print(Text.assemble(*pieces), soft_wrap=True, highlight=False)
 
-    def wrapped(self, text: str, *, indent: int = 0, lead: Sequence[Piece] = ()) -> None:
-        """Print a text broken at the width, indented; `lead` stands in the first line's indent, padded to it."""
+    def wrapped(self, text: str, *, indent: int = 0, hang: int = 0, lead: Sequence[Piece] = ()) -> None:
+        """Print a text broken at the width, indented, and by `hang` more from its second line on.
+
+        `lead` stands in the first line's indent, padded to it.
+        """
         taken = sum(len(piece) if isinstance(piece, str) else len(piece[0]) for piece in lead)
         # What has no spaces, such as an address or a list of ids, is left whole so that it can be copied.
         lines = textwrap.wrap(
-            text, max(self.width - indent, _NARROWEST // 2), break_long_words=False, break_on_hyphens=False
+            text, max(self.width - indent - hang, _NARROWEST // 2), break_long_words=False, break_on_hyphens=False
         )
         first, *rest = lines or [""]
         self.line(*lead, " " * max(indent - taken, 0) + first)
         for line in rest:
-            self.line(" " * indent + line)
+            self.line(" " * (indent + hang) + line)
 
     def fields(self, *pairs: tuple[str, object], indent: int = 2) -> None:
         """Print names and values, aligned; those without a value are left out."""
