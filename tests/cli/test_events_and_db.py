@@ -43,10 +43,10 @@ def test_the_calls_of_stripes_cli_name_every_event_the_address_and_our_api_versi
     assert events == list(HANDLED)
 
 
-def test_thin_events_have_their_own_flags(here):
+def test_thin_events_are_listened_to_and_no_endpoint_is_made_for_them(here):
     (listen,) = calls(here("events", "--thin", "--stripe-cli").out)
-    assert listen[listen.index("--thin-events") + 1].split(",") == [f"v1.{name}" for name in HANDLED]
-    assert listen[listen.index("--forward-thin-to") + 1] == "http://localhost:8000/payment/webhook"
+    assert listen[listen.index("--events") + 1].split(",") == [f"v1.{name}" for name in HANDLED]
+    assert listen[listen.index("--forward-to") + 1] == "http://localhost:8000/payment/webhook"
     assert len(here("events", "--stripe-cli", "--json").json["calls"]) == 2
 
 

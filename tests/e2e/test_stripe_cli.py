@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 import stripe
 
+from airport_payments.core.decide.route import HANDLED
 from airport_payments.testing import FakeStripe
 
 from .conftest import unavailable
@@ -255,3 +258,18 @@ def test_errors_are_shown_as_stripes(cli, server):
     assert re.search(r"No such payment_intent: 'pi_nothing'", done.stdout + done.stderr)
     done = cli(server, "payment_intents", "create", "--amount=2000", "--currency=usd", "-d", "colour=red")
     assert "parameter_unknown" in done.stdout + done.stderr
+
+
+def test_it_takes_the_calls_that_airport_payments_prints(cli, server, fake):
+    printed = subprocess.run(
+        [sys.executable, "-m", "airport_payments", "events", "--stripe-cli", "--url", "https://shop.example/payment/webhook"],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    listen, create = (shlex.split(call.replace("\\\n", " ")) for call in printed.split("\n\n"))
+    done = cli(server, *create[1:])
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = list(fake.objects("webhook_endpoint").values())[-1]
+    assert (made["url"], made["enabled_events"]) == ("https://shop.example/payment/webhook", list(HANDLED))
+    assert made["api_version"] == stripe.api_version
+    flags = set(re.findall(r"--[a-z][\w-]*", cli(server, "listen", "--help").stdout))
+    assert {word for word in listen if word.startswith("--")} <= flags

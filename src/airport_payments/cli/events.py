@@ -32,7 +32,7 @@ def _run(arguments: argparse.Namespace) -> int:
     names = [prefix + name for name in HANDLED]
     if arguments.stripe_cli:
         url = arguments.url or _LOCAL
-        calls = [_listen(names, url, thin=arguments.thin)]
+        calls = [_listen(names, url)]
         if not arguments.thin:
             calls.append(_create(names, arguments.url or "https://your.domain/payment/webhook"))
         if arguments.json:
@@ -56,10 +56,9 @@ def _quoted(text: str) -> str:
     return shlex.quote(text)
 
 
-def _listen(names: list[str], url: str, *, thin: bool) -> list[str]:
-    """Return the call that forwards events to a machine without a public address."""
-    events, forward = ("--thin-events", "--forward-thin-to") if thin else ("--events", "--forward-to")
-    return ["stripe listen", f"{events} {','.join(names)}", f"{forward} {_quoted(url)}"]
+def _listen(names: list[str], url: str) -> list[str]:
+    """Return the call that forwards events to a machine without a public address: both kinds, from its version 1.52 on."""
+    return ["stripe listen", f"--events {','.join(names)}", f"--forward-to {_quoted(url)}"]
 
 
 def _create(names: list[str], url: str) -> list[str]:
