@@ -1,5 +1,6 @@
 """Checks of the settings: keys, mode, webhook secrets."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,6 +9,7 @@ from airport_payments.cli.output import plural
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.settings import STRIPE_API_BASE, StripeSettings
 
+_KIND: Final = re.compile(r"(?:sk_org|sk|rk)_(?:test|live)_")
 _KEYS: Final = "https://dashboard.stripe.com/apikeys"
 
 
@@ -23,7 +25,8 @@ def unusable(error: ConfigurationError) -> Finding:
 
 def check_settings(settings: StripeSettings) -> Iterator[Finding]:
     """Check what can be seen without asking anybody."""
-    prefix = settings.key.reveal()[:8]  # sk_test_ and the like: it says kind and mode, and nothing of the key
+    found = _KIND.match(settings.key.reveal())
+    prefix = found[0] if found else ""  # it says kind and mode, and nothing of the key
     mode = "live mode" if settings.livemode else "test mode"
     if prefix.startswith("rk_"):
         yield ok("settings.key", f"a restricted key of {mode} ({prefix}…)")
