@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -223,6 +224,13 @@ class Shop:
         logging.disable(logging.NOTSET)
         gateway.close()
         bookings.engine.dispose()
+
+    def forget(self, booking_id: str) -> None:
+        """Lose a booking with all that belongs to it, as a restored backup would."""
+        with contextlib.closing(sqlite3.connect(self.folder / "airport.db")) as database, database:
+            for table in ("airport_history", "airport_payments", "airport_ledgers"):
+                database.execute(f"DELETE FROM {table} WHERE booking_id = ?", (booking_id,))
+            database.execute("DELETE FROM airport_bookings WHERE id = ?", (booking_id,))
 
     def look(self, booking_id: str, intent: str) -> None:
         """Ask Stripe how a PaymentIntent stands."""

@@ -239,6 +239,15 @@ def test_an_endpoint_of_another_api_version_is_a_warning(at, version):
     assert at.one("endpoint.api_version").level is WARNING
 
 
+def test_a_connected_accounts_events_come_to_an_endpoint_of_the_platform(at):
+    at.endpoint(events_from="@accounts")
+    at.settings = StripeSettings(KEY, SECRET, stripe_account="acct_connected")
+    assert set(at.levels().values()) == {OK}
+    asked = [(request.path, request.account) for request in at.fake.requests]
+    assert ("/v1/payment_intents", "acct_connected") in asked
+    assert ("/v1/webhook_endpoints", "acct_connected") not in asked
+
+
 def test_two_endpoints_with_one_secret_are_a_warning(at):
     at.endpoint()
     at.endpoint(url="https://shop.example/eu/payment/webhook")

@@ -253,11 +253,11 @@ def test_an_old_terminals_encoding_is_no_reason_to_fail(shop):
 # ---- colours ----
 
 
-def on_a_terminal(shop, *arguments, code="", env=None) -> Ended:
+def on_a_terminal(shop, *arguments, code="", env=None, stderr_too=False) -> Ended:
     """Run a command whose output is a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        shop.command(*arguments, code=code), cwd=shop.folder, stdout=theirs, stderr=subprocess.PIPE, text=True,
+        shop.command(*arguments, code=code), cwd=shop.folder, stdout=theirs, stderr=theirs if stderr_too else subprocess.PIPE, text=True,
         env=shop.variables({"TERM": "xterm-256color", "COLUMNS": "80", "NO_COLOR": None, **(env or {})}),
     )  # fmt: skip
     os.close(theirs)
@@ -269,7 +269,7 @@ def on_a_terminal(shop, *arguments, code="", env=None) -> Ended:
         pass
     os.close(ours)
     _, err = process.communicate(timeout=60)
-    return checked(Ended(process.returncode, printed.decode().replace("\r\n", "\n"), err))
+    return checked(Ended(process.returncode, printed.decode().replace("\r\n", "\n"), err or ""))
 
 
 def plain(text: str) -> str:

@@ -21,13 +21,14 @@ from airport_payments.cli.events import EVENTS
 from airport_payments.cli.failures import told
 from airport_payments.cli.money import CANCEL, REFUND, RESOLVE
 from airport_payments.cli.output import WIDTH, print_json
+from airport_payments.cli.reconcile import RECONCILE
 from airport_payments.cli.story import ATTENTION, DEAD_LETTERS, EXPLAIN
 from airport_payments.cli.tick import TICK
 
 __all__ = ["main"]
 
 COMMANDS: Final[tuple[Command, ...]] = (
-    DEMO, DOCTOR, TICK, EXPLAIN, ATTENTION, DEAD_LETTERS, RESOLVE, REFUND, CANCEL, EVENTS, DB,
+    DEMO, DOCTOR, TICK, RECONCILE, EXPLAIN, ATTENTION, DEAD_LETTERS, RESOLVE, REFUND, CANCEL, EVENTS, DB,
 )  # fmt: skip
 
 

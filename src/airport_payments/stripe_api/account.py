@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
@@ -108,7 +108,11 @@ class Account:
 
         self._owned = httpx.Client(timeout=timeout_of(settings)) if client is None else None
         self._clock = clock
-        self._stripe: stripe.StripeClient = stripe_client(settings, HttpxTransport(client=client or self._owned))
+        transport = HttpxTransport(client=client or self._owned)
+        self._stripe: stripe.StripeClient = stripe_client(settings, transport)
+        # The endpoints that hear of a connected account are the platform's.
+        ours = settings.stripe_account is None
+        self._platform = self._stripe if ours else stripe_client(replace(settings, stripe_account=None), transport)
 
     def __enter__(self) -> Self:
         return self
@@ -124,15 +128,21 @@ class Account:
         return self._ask(path, {"limit": 1}, lambda _body: True)
 
     def endpoints(self) -> Said[tuple[Endpoint, ...]]:
-        """Return the webhook endpoints of the account, of the key's mode."""
-        return self._ask("/v1/webhook_endpoints", {"limit": _PAGE}, _read_endpoints)
+        """Return the webhook endpoints of the key's own account, of the key's mode."""
+        return self._ask("/v1/webhook_endpoints", {"limit": _PAGE}, _read_endpoints, self._platform)
 
-    def _ask(self, path: str, params: dict[str, int], read: Callable[[str | bytes], T]) -> Said[T]:
+    def _ask(
+        self,
+        path: str,
+        params: dict[str, int],
+        read: Callable[[str | bytes], T],
+        client: "stripe.StripeClient | None" = None,
+    ) -> Said[T]:
         import stripe  # noqa: PLC0415 - importing the library must not load it
 
         began = self._clock()
         try:
-            response = self._stripe.raw_request("get", path, **params)
+            response = (client or self._stripe).raw_request("get", path, **params)
         except stripe.StripeError as error:
             if error.http_status is None:
                 return Said(None, reason=str(error.user_message or type(error).__name__)[:200])
