@@ -12,6 +12,7 @@ _DISPUTE: Final = r"dispute \S+: "
 # What the library writes down, how it is told, and in which tone the page shows it.
 TALES: Final = [
     (r"attempt \S+ opened", "The airport asks Stripe to open a payment.", "neutral"),
+    (r"attempt \S+ put back .*", "The airport found this payment again at Stripe.", "neutral"),
     (r"attempt \S+ is this PaymentIntent", "Stripe opened it. The card goes to Stripe alone.", "neutral"),
     (r"attempt \S+ refused: (?P<why>.*)", "Stripe did not open it: {why}.", "bad"),
     (r"attempt \S+ abandoned: .*", "Stripe did not open it.", "warning"),
