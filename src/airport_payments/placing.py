@@ -45,6 +45,11 @@ def shown_intent(event: Event, policy: Policy) -> IntentView | None:
     return None if unsaid(event.head, policy) else event.intent
 
 
+def shown_owner(event: Event, policy: Policy) -> str | None:
+    """Return the PaymentIntent whose refund, dispute or charge an event shows, empty for none; None: it does not say."""
+    return None if unsaid(event.head, policy) else event.intent_id
+
+
 def shown_aftermath(event: Event, policy: Policy) -> AftermathFact | None:
     """Return what an event shows of collected money, None where it has to be fetched."""
     return None if unsaid(event.head, policy) else event.aftermath
@@ -56,9 +61,9 @@ def head_of(event: Event, view: IntentView) -> EventHead:
     return EventHead(kind, view.livemode, event.account, event.context, view.namespace, view.booking_id)
 
 
-def intent_of(fact: AftermathFact) -> str | None:
-    """Return the PaymentIntent that a refund, a dispute or a charge belongs to."""
-    return fact.intent_id if isinstance(fact, RefundsHinted) else fact.view.intent_id
+def intent_of(fact: AftermathFact) -> str:
+    """Return the PaymentIntent that a refund, a dispute or a charge belongs to, empty for none."""
+    return (fact.intent_id if isinstance(fact, RefundsHinted) else fact.view.intent_id) or ""
 
 
 def fetch_of(event: Event) -> Fetch:
@@ -73,20 +78,19 @@ def fetch_of(event: Event) -> Fetch:
     raise _unreadable(event.id)
 
 
-def fetched(event: Event, reply: PortReply) -> AftermathFact | None:
-    """Return what a fetched object says, None if Stripe does not have it."""
+def fetched(event: Event, reply: PortReply) -> AftermathFact | Ignore:
+    """Return what a fetched object says, or why it is not ours."""
     if isinstance(reply, RefundSeen):
         return RefundObserved(reply.view, event.id, event.name)
     if isinstance(reply, DisputeSeen):
         return DisputeObserved(reply.view, event.id, event.name)
     if isinstance(reply, ChargeSeen):
         return RefundsHinted(reply.intent_id or "", reply.refunded_minor, event.id, event.name)
-    not_fetched(event.id, reply)
-    return None
+    return not_fetched(event.id, reply)
 
 
-def not_fetched(event_id: str, reply: PortReply) -> None:
-    """Return if Stripe does not have an object, and raise if it did not say.
+def not_fetched(event_id: str, reply: PortReply) -> Ignore:
+    """Return why an object is not ours, and raise if Stripe did not say.
 
     Raises:
         StripeUnavailable: it did not answer; it sends the event again.
@@ -97,8 +101,11 @@ def not_fetched(event_id: str, reply: PortReply) -> None:
         if reply.key_spent:
             raise _unreadable(event_id)
         raise StripeUnavailable(reply.reason)
+    if isinstance(reply, Refused) and reply.kind is RefusalKind.FOREIGN:
+        return FOREIGN
     if isinstance(reply, Refused) and reply.kind is not RefusalKind.MISSING:
         raise Misconfigured(f"event {event_id:.64}: Stripe refuses to show its object ({reply.reason})")
+    return NO_SUCH_OBJECT
 
 
 def _unreadable(event_id: str) -> InternalError:

@@ -49,6 +49,7 @@ from airport_payments.placing import (
     not_fetched,
     shown_aftermath,
     shown_intent,
+    shown_owner,
 )
 from airport_payments.repository import AsyncBookingRepository
 from airport_payments.stripe_api.events import Event
@@ -116,11 +117,11 @@ class AsyncRunner:
             return ignored(event, way)
         if SUBJECTS[event.name] is not Subject.INTENT:
             return await self._aftermath(event)
-        view = shown_intent(event, self._policy)
-        if view is None:
-            view = await self._fetch_intent(event, event.object_id)
-            if view is None:
-                return ignored(event, NO_SUCH_OBJECT)
+        shown = shown_intent(event, self._policy)
+        view = shown if shown is not None else await self._fetch_intent(event, event.object_id)
+        if isinstance(view, Ignore):
+            return ignored(event, view)
+        if shown is None:
             way = route(head_of(event, view), self._policy)
             if isinstance(way, Ignore):
                 return ignored(event, way)
@@ -131,45 +132,53 @@ class AsyncRunner:
 
     async def _aftermath(self, event: Event) -> EventOutcome:
         """Apply an event about a refund or a dispute: ours, if its PaymentIntent is."""
-        fact = shown_aftermath(event, self._policy)
-        if fact is None:
-            fact = await self._fetch_aftermath(event)
-        if fact is None:
-            return ignored(event, NO_SUCH_OBJECT)
-        intent_id = intent_of(fact)
+        shown = shown_aftermath(event, self._policy)
+        intent_id = shown_owner(event, self._policy)
+        # What says nothing of its owner is fetched at once; else what cannot be read matters only if it is ours.
+        fact = shown if shown is not None or intent_id is not None else await self._fetch_aftermath(event)
+        if isinstance(fact, Ignore):
+            return ignored(event, fact)
+        if intent_id is None and fact is not None:
+            intent_id = intent_of(fact)
         if not intent_id:
             return ignored(event, FOREIGN)
-        booking_id = await self._repository.find(intent_id)
+        booking_id = await self._repository.find(intent_id) or await self._place(event, intent_id)
+        if isinstance(booking_id, Ignore):
+            return ignored(event, booking_id)
         if booking_id is None:
-            view = await self._fetch_intent(event, intent_id)
-            if view is None:
-                return ignored(event, NO_SUCH_OBJECT)
-            way = route(head_of(event, view), self._policy)
-            if not isinstance(way, Ours):
-                return ignored(event, way if isinstance(way, Ignore) else FOREIGN)
-            booking_id = way.booking_id
-            if await self._apply(booking_id, IntentObserved(view, event.id, event.name)) is EventOutcome.UNMATCHED:
-                return EventOutcome.UNMATCHED
-        return await self._apply(booking_id, fact)
+            return EventOutcome.UNMATCHED
+        found = fact if fact is not None else await self._fetch_aftermath(event)
+        return ignored(event, found) if isinstance(found, Ignore) else await self._apply(booking_id, found)
 
-    async def _fetch_intent(self, event: Event, intent_id: str) -> IntentView | None:
-        """Return a PaymentIntent that an event names but does not show, as this version shows it."""
-        if not PAYMENT_INTENT_ID.fullmatch(intent_id):
+    async def _place(self, event: Event, intent_id: str) -> str | Ignore | None:
+        """Return whose a PaymentIntent is that no booking is known to have; None: ours, but there is no such booking."""
+        view = await self._fetch_intent(event, intent_id)
+        if isinstance(view, Ignore):
+            return view
+        way = route(head_of(event, view), self._policy)
+        if not isinstance(way, Ours):
+            return way if isinstance(way, Ignore) else FOREIGN
+        if await self._apply(way.booking_id, IntentObserved(view, event.id, event.name)) is EventOutcome.UNMATCHED:
             return None
-        reply = await self._port.perform(RetrieveIntent("", intent_id))
-        if isinstance(reply, IntentSeen):
-            return reply.view
-        not_fetched(event.id, reply)
-        return None
+        return await self._repository.find(intent_id)
 
-    async def _fetch_aftermath(self, event: Event) -> AftermathFact | None:
-        """Return what an event is about that it does not show as this version does."""
+    async def _fetch_intent(self, event: Event, intent_id: str) -> IntentView | Ignore:
+        """Return a PaymentIntent that an event names but does not show, as this version shows it, or why it is not ours."""
+        if not PAYMENT_INTENT_ID.fullmatch(intent_id):
+            return NO_SUCH_OBJECT
+        reply = await self._port.perform(RetrieveIntent("", intent_id))
+        return reply.view if isinstance(reply, IntentSeen) else not_fetched(event.id, reply)
+
+    async def _fetch_aftermath(self, event: Event) -> AftermathFact | Ignore:
+        """Return what an event is about that it does not show as this version does, or why it is not ours."""
         reply = await self._port.perform(fetch_of(event))
         return fetched(event, reply)
 
     async def _apply(self, booking_id: str, fact: Observed) -> EventOutcome:
         decision = await self.run(booking_id, fact)
-        if isinstance(decision.reply, Unplaced) and isinstance(fact, IntentObserved):
+        lost = decision.reply is None or isinstance(decision.reply, Unplaced)
+        if lost and isinstance(fact, IntentObserved):
+            # Its marks may name another booking, or none any more: whose it is, the index says first.
             elsewhere = await self._repository.find(fact.view.id)
             placed = replace(fact, placed=True, rebuild=self._rebuild)
             decision = await self.run(elsewhere or booking_id, placed)
@@ -178,6 +187,8 @@ class AsyncRunner:
         if decision.reply is None:
             logger.error("event %.64r is ours, but there is no booking %r: unmatched", fact.event_id, booking_id[:128])
             return EventOutcome.UNMATCHED
+        if isinstance(decision.reply, Unplaced):
+            raise Busy("the PaymentIntent was put elsewhere meanwhile")
         return EventOutcome.UNCHANGED if decision.change is None else EventOutcome.APPLIED
 
     # ---- what time brings ----

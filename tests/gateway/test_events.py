@@ -112,6 +112,7 @@ class TestNothingIsWritten:
 
     def test_ours_but_of_no_booking_is_unmatched_and_an_error(self, paid, event, caplog) -> None:
         event["data"]["object"]["metadata"]["airport_booking"] = "BK-404"
+        event["data"]["object"]["id"] = "pi_that_no_booking_has"
         assert paid.webhook(event) is EventOutcome.UNMATCHED
         assert levels(caplog) == ["ERROR"]
         assert "BK-404" in caplog.text
@@ -140,6 +141,12 @@ def test_after_the_storage_is_back_the_same_event_is_applied(paid, event) -> Non
 
 def test_no_metadata_but_one_of_our_intents_is_ours(paid, event) -> None:
     event["data"]["object"]["metadata"] = {}
+    assert paid.webhook(event) is EventOutcome.APPLIED
+    assert paid.booking().status is BookingStatus.CONFIRMED
+
+
+def test_metadata_that_name_no_booking_any_more_do_not_hide_whose_intent_it_is(paid, event) -> None:
+    event["data"]["object"]["metadata"]["airport_booking"] = "BK-404"
     assert paid.webhook(event) is EventOutcome.APPLIED
     assert paid.booking().status is BookingStatus.CONFIRMED
 
@@ -184,14 +191,19 @@ class TestAnotherVersionsEvent:
         assert paid.booking().status is BookingStatus.CONFIRMED
         assert len(paid.calls("GET")) == 1
 
-    @pytest.mark.parametrize("marks", [{"airport_namespace": "hotel"}, {"airport_booking": "BK-404"}])
-    def test_what_was_fetched_says_whose_it_is(self, paid, unreadable, marks) -> None:
+    @pytest.mark.parametrize(
+        ("marks", "expected"),
+        [
+            ({"airport_namespace": "hotel"}, EventOutcome.IGNORED),
+            ({"airport_booking": "BK-404", "id": "pi_of_a_deleted_booking"}, EventOutcome.UNMATCHED),
+        ],
+    )
+    def test_what_was_fetched_says_whose_it_is(self, paid, unreadable, marks, expected) -> None:
         """An event's head may show no marks at all; the object that Stripe then shows is another application's."""
         unreadable["data"]["object"]["metadata"] = 7
         (intent,) = paid.fake.intents.values()
-        shown = {**intent, "metadata": {**intent["metadata"], **marks}}
+        shown = {**intent, "id": marks.get("id", intent["id"]), "metadata": {**intent["metadata"], **marks}}
         paid.fake.inject(Fault(status=200, body=json.dumps(shown).encode()), "GET")
-        expected = EventOutcome.IGNORED if "airport_namespace" in marks else EventOutcome.UNMATCHED
         assert paid.webhook(unreadable) is expected
         assert paid.booking().status is BookingStatus.PENDING
 

@@ -6,6 +6,7 @@ The numbers and the sources are those of the list in `PAINS`. Where the test sta
 import ast
 import copy
 import dataclasses
+import json
 import re
 import sys
 from datetime import timedelta
@@ -18,10 +19,11 @@ from tests.support import BOOKING_ID, OWNER, PRICE
 
 from airport_payments.core.announcements import BookingConfirmed, DisputeClosed, PaymentDisputed, PaymentFailed
 from airport_payments.core.decide.route import HANDLED, EventOutcome
-from airport_payments.core.errors import AmountMismatch, InvalidRequest, StorageUnavailable
+from airport_payments.core.errors import AmountMismatch, InternalError, InvalidRequest, StorageUnavailable
 from airport_payments.core.model import Booking, BookingStatus
 from airport_payments.core.money import Money
 from airport_payments.core.views import PaymentStatus
+from airport_payments.testing import Fault
 
 PAINS = {
     1: "the webhook races the redirect or the confirm call",
@@ -196,6 +198,31 @@ def test_pain_15_another_applications_events_are_acknowledged(paid) -> None:
         event["data"]["object"].update(id="pi_of_somebody_else", metadata=metadata)
         assert paid.webhook(event) is EventOutcome.IGNORED
     assert paid.snapshot() == before
+
+
+@pytest.mark.parametrize("kind", ["payment_intent", "refund", "dispute"])
+def test_pain_15_what_cannot_be_read_of_another_application_is_acknowledged(paid, kind) -> None:
+    """Its currency, say, may be one that this version does not know. What is ours and cannot be read is not."""
+    before = paid.snapshot()
+    (intent,) = paid.fake.intents.values()
+    foreign = {**intent, "id": "pi_of_somebody_else", "metadata": {}, "currency": "gold"}
+    event = copy.deepcopy(one(paid, SUCCEEDED))
+    if kind == "payment_intent":
+        event["data"]["object"] = foreign
+    else:
+        event["type"] = {"refund": "refund.created", "dispute": "charge.dispute.created"}[kind]
+        event["data"]["object"] = {
+            "id": "re_of_somebody_else", "object": kind, "amount": 1, "currency": "gold", "metadata": {},
+            "payment_intent": "pi_of_somebody_else", "status": "needs_response",
+        }  # fmt: skip
+    paid.fake.inject(Fault(status=200, body=json.dumps(foreign).encode()), "GET")
+    assert paid.webhook(event) is EventOutcome.IGNORED
+    assert paid.snapshot() == before
+    event["data"]["object"]["payment_intent"] = intent["id"]
+    if kind != "payment_intent":
+        paid.fake.inject(Fault(status=200, body=json.dumps(event["data"]["object"]).encode()), "GET")
+        with pytest.raises(InternalError):
+            paid.webhook(event)
 
 
 def test_pain_16_a_live_event_does_nothing_in_test_mode(paid) -> None:

@@ -313,6 +313,7 @@ class RefusalKind(StrEnum):
     CREDENTIALS = "credentials"
     ALREADY_REFUNDED = "already_refunded"
     DISPUTED = "disputed"
+    FOREIGN = "foreign"  # it is there, cannot be read, and does not carry our mark
 
 
 _CODE: Final = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)

@@ -120,6 +120,16 @@ class Event:
             return None
 
     @property
+    def intent_id(self) -> str | None:
+        """The PaymentIntent that it is about or that its object belongs to, empty for none; None if it does not say."""
+        if self.object_type == "payment_intent":
+            return self.object_id
+        if "payment_intent" not in self._object:
+            return None
+        found = self._object["payment_intent"]
+        return (found.get("id") if isinstance(found, dict) else found) or ""
+
+    @property
     def aftermath(self) -> RefundObserved | RefundsHinted | DisputeObserved | None:
         """What it says of a refund, a dispute or a refunded charge; None if it has fields that cannot be read."""
         from airport_payments.stripe_api.wire_money import aftermath_of  # noqa: PLC0415

@@ -43,12 +43,14 @@ from airport_payments.stripe_api.results import ApiRequest, ApiResult, Unreadabl
 from airport_payments.stripe_api.wire import (
     AnswerDict,
     Page,
+    Stranger,
     cancel_params,
     capture_params,
     confirm_params,
     create_params,
     failure_of,
     intent_view,
+    read_anyones_intent,
     read_embedded_intent,
     read_intent,
     read_page,
@@ -101,6 +103,8 @@ def _single(command: IntentEffect | RetrieveIntent) -> Talk:
     if not result.ok:
         return failed(result)
     view = result.found
+    if isinstance(view, Stranger):
+        return Refused(RefusalKind.FOREIGN, "another application's PaymentIntent, which cannot be read")
     if not isinstance(view, IntentView):
         # It was done; what came back cannot be read. Looking again, with a newer version, is all that can be done.
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
@@ -117,7 +121,8 @@ def _request(command: IntentEffect | RetrieveIntent) -> ApiRequest:
         return ApiRequest("post", f"{path}/confirm", confirm_params(command), read_intent, command.key)
     if isinstance(command, CaptureIntent):
         return ApiRequest("post", f"{path}/capture", capture_params(command), read_intent, command.key)
-    return ApiRequest("get", path, {}, read_intent)
+    # Asked for no attempt, it may be anybody's.
+    return ApiRequest("get", path, {}, read_intent if command.attempt_id else read_anyones_intent)
 
 
 def _refund(command: CreateRefund | RetrieveRefund) -> Talk:

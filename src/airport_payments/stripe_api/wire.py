@@ -98,6 +98,10 @@ class Page:
     has_more: bool
 
 
+class Stranger:
+    """A PaymentIntent that does not carry our mark, and cannot be read."""
+
+
 class _ItemsDict(TypedDict):
     data: list[object]
     has_more: bool
@@ -186,6 +190,18 @@ def failure_of(error: ErrorDict | None) -> Failure | None:
 def read_intent(body: str | bytes) -> IntentView:
     """Return the PaymentIntent that an answer holds. Raises `Unreadable`, or `ValueError` if it is no JSON."""
     return intent_view(_read(_OBJECT, body))
+
+
+def read_anyones_intent(body: str | bytes) -> IntentView | Stranger:
+    """Return the PaymentIntent that an answer holds, which may be another application's. Raises as `read_intent` does."""
+    obj = _read(_OBJECT, body)
+    try:
+        return intent_view(obj)
+    except Unreadable:
+        marks = obj.get("metadata")
+        if marks is None or META_NAMESPACE in marks:
+            raise
+        return Stranger()
 
 
 def read_object(body: str | bytes) -> AnswerDict:
