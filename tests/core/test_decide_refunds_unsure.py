@@ -310,6 +310,21 @@ class TestMadeElsewhere:
         assert driver.booking.status is BookingStatus.PENDING
         assert driver.payment.place is Place.REFUNDED
 
+    def test_a_refund_from_before_a_restored_backup_keeps_its_number(self) -> None:
+        """Its key still brings its answer: another refund under it would be taken for made."""
+        driver = collected()
+        driver.refund_event(refund_view("re_d", PART.amount_minor, ref="a1.0"))
+        driver.refund(made("re_2"), amount=PART)
+        (command,) = (c for c in driver.performed if isinstance(c, CreateRefund))
+        assert (command.ref, command.key) == ("a1.1", f"{NAMESPACE}/a1/refund/1")
+
+    @pytest.mark.parametrize("ref", ["a2.7", "a1.x", "a1.-7", "a1.99999", "7", "a1.\u0667"])
+    def test_a_number_that_was_never_given_is_none(self, ref) -> None:
+        driver = collected()
+        driver.refund_event(refund_view("re_d", PART.amount_minor, ref=ref))
+        driver.refund(made("re_2"), amount=PART)
+        assert driver.performed[-1].ref == "a1.0"
+
     def test_what_is_kept_is_bounded(self) -> None:
         driver = collected()
         for number in range(2 * MAX_REFUNDS + 5):

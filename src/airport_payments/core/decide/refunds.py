@@ -1,6 +1,7 @@
 """Giving money back: what may be, what was, and what that means for the booking."""
 
 from datetime import timedelta
+from typing import Final
 
 from airport_payments.core.announcements import PaymentNeedsReview, PaymentRefunded, RefundFailed
 from airport_payments.core.commands import CreateRefund, ListRefunds
@@ -43,6 +44,9 @@ from airport_payments.core.model import (
 )
 from airport_payments.core.money import spell
 from airport_payments.core.refund import Refund, RefundState
+
+# Metadata can be edited: a number longer than this is not one that was ever given.
+MAX_ORDINAL_DIGITS: Final = 4
 
 # ---- asked for -----------------------------------------------------------------------------------------------------
 
@@ -171,7 +175,8 @@ def note_refund(draft: Draft, payment: Payment, view: RefundView, *, replayed: b
         if len(payment.refunds) >= 2 * MAX_REFUNDS:
             return payment
         old = Refund(view.id, view.amount.amount_minor, RefundState.REQUESTED, refund_id=view.id, asked_at=draft.now)
-        payment = draft.put(replace(payment, refunds=(*payment.refunds, old)))
+        orders = max(payment.refund_orders, _ordinal(draft, payment, view) + 1)
+        payment = draft.put(replace(payment, refunds=(*payment.refunds, old), refund_orders=orders))
     elif old.refund_id is None:
         draft.refund_answered(old.ref)
         payment = _put(draft, payment, replace(old, refund_id=view.id))
@@ -201,6 +206,18 @@ def _unanswered(draft: Draft, payment: Payment, view: RefundView) -> Refund | No
         if refund.ref == view.ref and refund.refund_id is None and refund.amount_minor == view.amount.amount_minor:
             return refund
     return None
+
+
+def _ordinal(draft: Draft, payment: Payment, view: RefundView) -> int:
+    """Return the number of a refund that this payment ordered before a backup was restored, -1 if it is none.
+
+    Its key is used up for a day: another refund under the same number would be answered with this one.
+    """
+    attempt_id, _, ordinal = (view.ref or "").rpartition(".")
+    ours = attempt_id == payment.attempt_id and view.namespace == draft.policy.namespace
+    return (
+        int(ordinal) if ours and ordinal.isascii() and ordinal.isdigit() and len(ordinal) <= MAX_ORDINAL_DIGITS else -1
+    )
 
 
 def _put(draft: Draft, payment: Payment, refund: Refund) -> Payment:
