@@ -23,7 +23,15 @@ from airport_payments.core.errors import (
     StripeUnavailable,
 )
 from airport_payments.core.facts import Answer, RefusalKind, Refused, Unanswered
-from airport_payments.core.model import BookingStatus, IndexState, IntentStatus, PaymentState, Place, ReviewReason
+from airport_payments.core.model import (
+    BookingStatus,
+    IndexState,
+    IntentStatus,
+    PaymentState,
+    Place,
+    ReviewReason,
+    Surplus,
+)
 from airport_payments.core.money import Money
 
 MANUAL = replace(POLICY, manual_capture=True)
@@ -100,6 +108,28 @@ class TestAuthorised:
         assert (driver.payment.state, driver.payment.place) == (PaymentState.CANCELED, Place.NONE)
         assert driver.announced == ["AuthorizationLost"]
         assert driver.booking.status is BookingStatus.CONFIRMED
+
+    def test_after_that_the_team_can_cancel_the_booking(self) -> None:
+        driver = authorised(AT_AUTHORISATION)
+        driver.event(view("canceled"), "evt_late")
+        assert isinstance(driver.cancel(), CancelReply)
+        assert driver.booking.status is BookingStatus.CANCELLED
+
+    def test_it_is_released_when_the_team_cancels_its_row_and_nobody_is_told_that_it_is_lost(self) -> None:
+        driver = authorised(AT_AUTHORISATION)
+        driver.changed(seen("canceled"), status=BookingStatus.CANCELLED)
+        assert driver.payment.state is PaymentState.CANCELED
+        assert driver.announced == []
+
+    @pytest.mark.parametrize("surplus", Surplus)
+    def test_a_capture_that_is_faster_than_that_release_is_late_money(self, surplus) -> None:
+        driver = authorised(replace(AT_AUTHORISATION, surplus=surplus))
+        driver.team(status=BookingStatus.CANCELLED)
+        driver.event(view("succeeded"), "evt_late")
+        place = {Surplus.REVIEW: Place.REVIEW, Surplus.REFUND: Place.REFUNDED}[surplus]
+        assert driver.payment.place is place
+        assert driver.payment.review is (ReviewReason.LATE if surplus is Surplus.REVIEW else None)
+        assert driver.booking.status is BookingStatus.CANCELLED
 
     def test_one_that_expires_before_it_confirmed_anything_can_be_tried_again(self) -> None:
         driver = authorised()

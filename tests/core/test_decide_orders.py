@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support import Driver, declined, opened, seen, view
+from tests.support import PRICE, Driver, declined, opened, refund_view, seen, view
 
 from airport_payments.core.facts import IntentObserved
 from airport_payments.core.model import BookingStatus, IntentStatus, PaymentState, Place
@@ -136,3 +136,15 @@ def test_rule_10_an_event_performs_nothing_at_stripe_and_leaves_the_rest_due_now
     assert decision.act is None
     assert driver.due_at == driver.now
     assert len(driver.effects) == 1
+
+
+@pytest.mark.parametrize("refunded_minor", [100, PRICE.amount_minor - 1])
+@pytest.mark.parametrize("first", ["refund", "payment"])
+def test_a_part_that_went_back_confirms_whichever_is_heard_first(refunded_minor, first) -> None:
+    driver = opened()
+    news = [lambda: driver.event(view("succeeded")), lambda: driver.refund_event(refund_view("re_1", refunded_minor))]
+    for tell in reversed(news) if first == "refund" else news:
+        tell()
+    assert (driver.booking.status, driver.payment.place) == (BookingStatus.CONFIRMED, Place.ATTACHED)
+    assert driver.payment.rest_minor == PRICE.amount_minor - refunded_minor
+    assert driver.confirmations == 1

@@ -150,7 +150,7 @@ def _canceled(draft: Draft, payment: Payment, view: IntentView) -> None:
         return
     if draft.cancelling is not None and draft.booking.status is BookingStatus.CONFIRMED:
         draft.cancel_booking(draft.cancelling)
-    elif draft.cancelling is None:
+    elif draft.booking.status is BookingStatus.CONFIRMED:
         draft.announce(
             lambda number: AuthorizationLost(
                 booking_id=draft.booking.id,
@@ -279,10 +279,15 @@ def _collect(draft: Draft, payment: Payment, view: IntentView) -> None:
         received_currency=None if view.amount.currency == payment.amount.currency else view.amount.currency,
     )
     if payment.place is Place.ATTACHED:
-        draft.put(payment)
-        draft.note("observed", f"captured: {spell(view.received_minor, view.amount.currency)}", view.id)
-        return
+        if draft.booking.status is not BookingStatus.CANCELLED:
+            draft.put(payment)
+            draft.note("observed", f"captured: {spell(view.received_minor, view.amount.currency)}", view.id)
+            return
+        # The team cancelled what the authorisation had confirmed, and the capture won: it is late money as any other.
+        payment = draft.put(replace(payment, place=Place.NONE))
     reason = _objection(draft, payment, view, view.received_minor)
+    if reason is None and payment.rest_minor <= 0:
+        reason = ReviewReason.AMOUNT_MISMATCH
     if reason is None:
         draft.put(replace(payment, place=Place.ATTACHED))
         draft.confirm_booking(payment, view.received_minor)
@@ -305,7 +310,7 @@ def _objection(draft: Draft, payment: Payment, view: IntentView, amount_minor: i
     if payment.stray:
         return ReviewReason.UNKNOWN_ATTEMPT
     whole = amount_minor in {asked.amount_minor, payment.capture_minor}
-    if not whole or view.amount != asked or payment.refunds:
+    if not whole or view.amount != asked:
         return ReviewReason.AMOUNT_MISMATCH
     if booking.status is BookingStatus.CONFIRMED or any(p.place is Place.ATTACHED for p in draft.payments):
         return ReviewReason.SURPLUS

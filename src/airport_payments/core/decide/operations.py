@@ -32,12 +32,16 @@ def ask_cancel(draft: Draft, asker: CancelRequested, fresh: IntentView | None) -
     if booking.status is not BookingStatus.CANCELLED and draft.cancelling is None:
         if attached is not None and attached.state is PaymentState.SUCCEEDED:
             return None, BookingAlreadyPaid("the booking is paid: refund it instead")
-        if booking.status is BookingStatus.CONFIRMED and attached is None:
+        confirmed_otherwise = booking.status is BookingStatus.CONFIRMED and attached is None
+        if confirmed_otherwise and not _lost(draft):
             return None, BookingAlreadyPaid(
                 "the booking is confirmed, and not by a payment of ours: cancel it yourself"
             )
-        draft.cancelling = asker.reason
         draft.note("cancel", f"to be cancelled: {asker.reason.value}")
+        if confirmed_otherwise:
+            draft.cancel_booking(asker.reason)  # there is no authorisation left to release first
+        else:
+            draft.cancelling = asker.reason
         settle(draft)
     live = draft.live()
     if live is not None:
@@ -48,6 +52,11 @@ def ask_cancel(draft: Draft, asker: CancelRequested, fresh: IntentView | None) -
             # It is processing, as far as we know: see whether it still is.
             return look(live, draft), None
     return None, CancelReply(draft.booking, tuple(p for p in draft.payments if p.payable or _has_money(p)))
+
+
+def _lost(draft: Draft) -> bool:
+    """Return whether an authorisation may have confirmed the booking that is not there any more."""
+    return draft.policy.confirm_at_authorization and any(p.state is PaymentState.CANCELED for p in draft.payments)
 
 
 def _has_money(payment: Payment) -> bool:

@@ -61,7 +61,8 @@ def wanted(draft: Draft, payment: Payment) -> bool:
     if draft.cancelling is not None:
         return False
     if payment.place is Place.ATTACHED:
-        return True  # it is authorised, and that confirmed the booking
+        # It is authorised, and that confirmed the booking; the team may have cancelled that since.
+        return draft.booking.status is not BookingStatus.CANCELLED
     booking = draft.booking
     pending = booking.status is BookingStatus.PENDING and not draft.in_review()
     return pending and not payment.stray and payment.amount == booking.price
