@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 class RefundState(StrEnum):
@@ -60,3 +61,19 @@ class Refund:
         """Whether its end is still to come."""
         state = self.state
         return state is RefundState.REQUESTED or state is RefundState.PENDING or state is RefundState.REQUIRES_ACTION
+
+
+# Metadata can be edited: a number longer than this is not one that was ever given.
+_MAX_DIGITS: Final = 4
+
+
+def ref_of(attempt_id: str, ordinal: int) -> str:
+    """Return the name of the refund that an attempt ordered as its `ordinal`th, from 0."""
+    return f"{attempt_id}.{ordinal}"
+
+
+def ordinal_of(ref: str, attempt_id: str) -> int:
+    """Return which of an attempt's refunds has this name, from 0; -1 if none of them has."""
+    named, _, ordinal = ref.rpartition(".")
+    known = named == attempt_id and ordinal.isascii() and ordinal.isdigit() and len(ordinal) <= _MAX_DIGITS
+    return int(ordinal) if known else -1

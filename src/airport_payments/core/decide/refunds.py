@@ -1,7 +1,6 @@
 """Giving money back: what may be, what was, and what that means for the booking."""
 
 from datetime import timedelta
-from typing import Final
 
 from airport_payments.core.announcements import PaymentNeedsReview, PaymentRefunded, RefundFailed
 from airport_payments.core.commands import CreateRefund, ListRefunds
@@ -43,10 +42,7 @@ from airport_payments.core.model import (
     ReviewReason,
 )
 from airport_payments.core.money import spell
-from airport_payments.core.refund import Refund, RefundState
-
-# Metadata can be edited: a number longer than this is not one that was ever given.
-MAX_ORDINAL_DIGITS: Final = 4
+from airport_payments.core.refund import Refund, RefundState, ordinal_of, ref_of
 
 # ---- asked for -----------------------------------------------------------------------------------------------------
 
@@ -132,7 +128,7 @@ def order_refund(
     """Command a refund. `wait`: how long a worker leaves it to whoever performs it now."""
     assert payment.intent_id is not None  # noqa: S101 - it was collected, so Stripe told us which it is
     ordinal = payment.refund_orders
-    ref = f"{payment.attempt_id}.{ordinal}"
+    ref = ref_of(payment.attempt_id, ordinal)
     command = CreateRefund(
         attempt_id=payment.attempt_id,
         ref=ref,
@@ -175,7 +171,9 @@ def note_refund(draft: Draft, payment: Payment, view: RefundView, *, replayed: b
         if len(payment.refunds) >= 2 * MAX_REFUNDS:
             return payment
         old = Refund(view.id, view.amount.amount_minor, RefundState.REQUESTED, refund_id=view.id, asked_at=draft.now)
-        orders = max(payment.refund_orders, _ordinal(draft, payment, view) + 1)
+        # One that this payment ordered before a backup was restored has used up its number, and its key for a day.
+        ours = view.namespace == draft.policy.namespace
+        orders = max(payment.refund_orders, 1 + (ordinal_of(view.ref or "", payment.attempt_id) if ours else -1))
         payment = draft.put(replace(payment, refunds=(*payment.refunds, old), refund_orders=orders))
     elif old.refund_id is None:
         draft.refund_answered(old.ref)
@@ -206,18 +204,6 @@ def _unanswered(draft: Draft, payment: Payment, view: RefundView) -> Refund | No
         if refund.ref == view.ref and refund.refund_id is None and refund.amount_minor == view.amount.amount_minor:
             return refund
     return None
-
-
-def _ordinal(draft: Draft, payment: Payment, view: RefundView) -> int:
-    """Return the number of a refund that this payment ordered before a backup was restored, -1 if it is none.
-
-    Its key is used up for a day: another refund under the same number would be answered with this one.
-    """
-    attempt_id, _, ordinal = (view.ref or "").rpartition(".")
-    ours = attempt_id == payment.attempt_id and view.namespace == draft.policy.namespace
-    return (
-        int(ordinal) if ours and ordinal.isascii() and ordinal.isdigit() and len(ordinal) <= MAX_ORDINAL_DIGITS else -1
-    )
 
 
 def _put(draft: Draft, payment: Payment, refund: Refund) -> Payment:

@@ -88,7 +88,8 @@ KEY_LIFETIME: Final = timedelta(hours=23)
 # too, and replays it.
 SERVER_ERRORS_BEFORE_LOOKING: Final = 2
 # A refund that Stripe answered with nothing but failures is only commanded again, with another key, when the first key is
-# certainly forgotten and the refund was looked for and not found: two keys at once could give the money back twice.
+# forgotten and the refund was looked for and not found: two keys at once could give the money back twice. The hour beyond
+# Stripe's 24 is for a request that was slow to arrive.
 KEY_FORGOTTEN: Final = timedelta(hours=25)
 # While a request is performing its own command, a worker leaves that command alone; longer than a call can take.
 LEASE: Final = timedelta(seconds=90)
