@@ -125,11 +125,12 @@ class Psycopg(_Postgresql):
         super().__init__(engine, tables, psycopg.Error)
 
     def create(self, connection: "psycopg.Connection[Row]") -> None:
-        """Create what is missing of the tables and indexes, all or none."""
+        """Bring the tables up to date, all or none."""
         for left in reversed(range(_CREATE_TRIES)):
             try:
                 with connection.transaction():
-                    for sql in self.statements.create:
+                    found = connection.execute(self.statements.look.sql.encode()).fetchall()
+                    for sql in self.statements.migrations.needed(found):
                         connection.execute(sql.encode())
             except self.errors as error:
                 if not self._goes_on(error, left):
@@ -176,11 +177,12 @@ class AsyncPsycopg(_Postgresql):
         super().__init__(engine, tables, psycopg.Error)
 
     async def create(self, connection: "psycopg.AsyncConnection[Row]") -> None:
-        """Create what is missing of the tables and indexes, all or none."""
+        """Bring the tables up to date, all or none."""
         for left in reversed(range(_CREATE_TRIES)):
             try:
                 async with connection.transaction():
-                    for sql in self.statements.create:
+                    cursor = await connection.execute(self.statements.look.sql.encode())
+                    for sql in self.statements.migrations.needed(await cursor.fetchall()):
                         await connection.execute(sql.encode())
             except self.errors as error:
                 if not self._goes_on(error, left):
@@ -238,11 +240,12 @@ class Asyncpg(_Postgresql):
         super().__init__(engine, tables, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
     async def create(self, connection: _AsyncpgConnection) -> None:
-        """Create what is missing of the tables and indexes, all or none."""
+        """Bring the tables up to date, all or none."""
         for left in reversed(range(_CREATE_TRIES)):
             try:
                 async with connection.transaction():
-                    for sql in self.statements.create:
+                    found = await connection.fetch(self.statements.look.sql)
+                    for sql in self.statements.migrations.needed(found):
                         await connection.execute(sql)
             except self.errors as error:
                 if not self._goes_on(error, left):

@@ -56,8 +56,23 @@ class AsyncSqlAlchemyBookingRepository:
         self._statements = self._database.statements
 
     async def create_tables(self) -> None:
-        """Create what is missing of our tables and indexes. A bookings table of yours is left alone."""
+        """Create what is missing of our tables and indexes, and bring those of an earlier version up to date.
+
+        Any number of processes may do it at once, and any number of times. A bookings table of yours is left alone.
+        """
         await self._database.create()
+
+    async def tables_version(self) -> int:
+        """Return the version of our tables that the database has, 0 for none."""
+        return rows.read_state(self._statements, await self._database.query(self._statements.look, {})).version
+
+    async def check_tables(self) -> None:
+        """Check at the start, where somebody else makes the tables, that they are those that this release needs.
+
+        Raises:
+            ConfigurationError: they are of another version, or something of them is missing. The message says what to do.
+        """
+        rows.check_state(self._statements, await self._database.query(self._statements.look, {}))
 
     async def get(self, booking_id: str) -> Snapshot | None:
         """Return the booking and its ledger, None if there is no such booking."""

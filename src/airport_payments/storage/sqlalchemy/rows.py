@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from airport_payments.core.codec import dump, from_us, load, to_us
+from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import (
     Booking,
     BookingStatus,
@@ -16,6 +17,7 @@ from airport_payments.core.model import (
     Snapshot,
 )
 from airport_payments.core.money import Money
+from airport_payments.storage.sqlalchemy.migrations import VERSION, State
 from airport_payments.storage.sqlalchemy.statements import Statements, Values
 
 # ---- from the database ----
@@ -38,6 +40,27 @@ def read_snapshot(statements: Statements, rows: Sequence[Sequence[Any]]) -> Snap
 def read_history(rows: Sequence[Sequence[Any]]) -> Sequence[HistoryLine]:
     """Return the lines of a story."""
     return tuple([HistoryLine(from_us(row[0]), *row[1:]) for row in rows])
+
+
+def read_state(statements: Statements, rows: Sequence[Sequence[Any]]) -> State:
+    """Return how our tables are, of the rows of `look`."""
+    return statements.migrations.state(rows)
+
+
+def check_state(statements: Statements, rows: Sequence[Sequence[Any]]) -> None:
+    """Raise `ConfigurationError` if the tables of the rows of `look` are not those that this release needs."""
+    state = read_state(statements, rows)
+    if state.version != VERSION:
+        found = f"are of version {state.version}" if state.version else "are not there"
+        how = f"airport-payments db sql --from {state.version}" if state.version else "airport-payments db sql"
+        raise ConfigurationError(
+            f"the library's tables {found}, and this release needs version {VERSION}: run airport-payments db init,"
+            f" or what {how} prints"
+        )
+    if state.missing:
+        raise ConfigurationError(
+            f"of the library's tables there is no {', '.join(state.missing)}: run airport-payments db init"
+        )
 
 
 # ---- to the database ----

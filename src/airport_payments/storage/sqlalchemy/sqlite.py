@@ -107,8 +107,10 @@ class Sqlite:
         return f"the database did not answer: {type(cause).__name__}: {cause}"
 
     def create(self, connection: sqlite3.Connection) -> None:
-        """Create what is missing of the tables and indexes, all or none."""
-        write(connection, _create(self.statements))
+        """Bring the tables up to date, all or none. Two at once do it one after the other."""
+        needed, look = self.statements.migrations.needed, self.statements.look
+        if needed(self.query(connection, look, {})):  # who finds all done needs no right to write
+            transaction(connection, lambda: _run_all(connection, needed(connection.execute(look.sql).fetchall())))
 
     def query(self, connection: sqlite3.Connection, statement: Statement, values: Values) -> Sequence[Row]:
         """Run one query. All rows are taken, because an unfinished query keeps its read transaction."""
@@ -175,7 +177,7 @@ class Aiosqlite:
         self.is_broken_off = self._sync.is_broken_off
 
     async def create(self, connection: "AioConnection") -> None:
-        """Create what is missing of the tables and indexes, all or none."""
+        """Bring the tables up to date, all or none. Two at once do it one after the other."""
         await in_thread(connection, self._sync.create)
 
     async def query(self, connection: "AioConnection", statement: Statement, values: Values) -> Sequence[Row]:
@@ -195,7 +197,12 @@ class Aiosqlite:
 
 
 def write(connection: sqlite3.Connection, plan: Plan) -> bool:
-    """Run a plan in one transaction; commit if it returns True, and leave nothing behind otherwise.
+    """Run a plan in one transaction; commit if it returns True, and leave nothing behind otherwise."""
+    return transaction(connection, lambda: _drive(connection, plan))
+
+
+def transaction(connection: sqlite3.Connection, work: Callable[[], bool]) -> bool:
+    """Commit what `work` did if it returns True, and leave nothing behind otherwise.
 
     A row that is already taken (a second payable payment, another booking's PaymentIntent) is a False too.
     """
@@ -203,7 +210,7 @@ def write(connection: sqlite3.Connection, plan: Plan) -> bool:
     try:
         if not driver_begins:
             connection.execute("BEGIN IMMEDIATE")
-        if not _drive(connection, plan):
+        if not work():
             connection.rollback()
             return False
         if driver_begins:
@@ -219,6 +226,12 @@ def write(connection: sqlite3.Connection, plan: Plan) -> bool:
         # An interrupt too: the connection goes back to a pool that others use.
         connection.rollback()
         raise
+    return True
+
+
+def _run_all(connection: sqlite3.Connection, statements: Sequence[str]) -> bool:
+    for sql in statements:
+        connection.execute(sql)
     return True
 
 
@@ -261,12 +274,6 @@ def _on_driver_connection(connection: "AioConnection", work: Callable[..., T], a
 
 
 # ---- the steps ----
-
-
-def _create(statements: SqliteStatements) -> Plan:
-    for sql in statements.create:
-        yield sql, [()]
-    return True
 
 
 def _one(statement: Statement, values: Values) -> Plan:

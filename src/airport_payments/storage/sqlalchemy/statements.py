@@ -11,12 +11,13 @@ from typing import Any, TypeAlias, cast
 
 from sqlalchemy import BigInteger, String, Table, and_, bindparam, insert, literal_column, select, union, update
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.schema import Column, CreateIndex, CreateTable
+from sqlalchemy.schema import Column
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement
 
 from airport_payments.core.model import IndexState
 from airport_payments.storage.sqlalchemy.bookings import Bookings
+from airport_payments.storage.sqlalchemy.migrations import Migrations
 from airport_payments.storage.sqlalchemy.tables import Tables
 
 Values: TypeAlias = Mapping[str, object]
@@ -56,14 +57,8 @@ class Statements:
 
     def __init__(self, tables: Tables, dialect: Dialect, *, returning: bool = False) -> None:
         """Take `returning`: whether a statement says what it wrote by RETURNING, and not by a count of rows."""
-        self.create: Sequence[str] = [
-            text
-            for table in tables.metadata.sorted_tables
-            for text in (
-                str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)),
-                *(str(CreateIndex(i, if_not_exists=True).compile(dialect=dialect)) for i in _sorted(table.indexes)),
-            )
-        ]
+        self.migrations = Migrations(tables, dialect)
+        self.look = Statement(self.migrations.look, lambda _: ())
         self.bookings = bookings = Bookings(tables.bookings, dialect)
         payments, history = tables.payments, tables.history
         self.get = compiled(_get(tables, bookings), dialect)
@@ -80,10 +75,6 @@ class Statements:
         self.add_booking = compiled(insert(table).values(bookings.added).returning(*said), dialect)
         self.set_status = compiled(this.values(bookings.settled).returning(*said), dialect)
         self.set_price = compiled(this.values(bookings.priced).returning(*said), dialect)
-
-
-def _sorted(indexes: set[Any]) -> list[Any]:
-    return sorted(indexes, key=lambda index: str(index.name))
 
 
 def bind(name: str) -> BindParameter[Any]:

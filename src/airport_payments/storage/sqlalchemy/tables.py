@@ -43,6 +43,7 @@ class Tables:
         metadata: what `create_tables` creates: ours, and the default bookings table where it stands for the team's.
         bookings: the team's own table. The library reads it, and writes nothing to it but the status.
         taken: the names of the unique indexes whose violation is a conflict: another payment was faster.
+        prefix: what the names of ours begin with.
     """
 
     metadata: MetaData
@@ -51,6 +52,7 @@ class Tables:
     payments: Table
     history: Table
     taken: frozenset[str]
+    prefix: str
 
 
 def build(bookings: BookingTable | None = None, *, prefix: str = "airport_", schema: str | None = None) -> Tables:
@@ -66,7 +68,7 @@ def build(bookings: BookingTable | None = None, *, prefix: str = "airport_", sch
     # A table of the team's may have ids of another type, and rows that are deleted: nothing of ours refers to it.
     ledgers = _ledgers(metadata, prefix, None if bookings else theirs)
     payments, taken = _payments(metadata, prefix)
-    return Tables(metadata, theirs, ledgers, payments, _history(metadata, prefix), taken)
+    return Tables(metadata, theirs, ledgers, payments, _history(metadata, prefix), taken, prefix)
 
 
 def _bookings(metadata: MetaData, prefix: str) -> BookingTable:
