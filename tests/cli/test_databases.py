@@ -39,7 +39,7 @@ def test_tables_and_doctor_on_postgresql(shop, postgresql, driver):
     env = {"DATABASE_URL": url(postgresql, driver)}
     first = shop.run("db", "init", "--json", env=env)
     assert (first.code, len(first.json["created"]), first.json["missing"]) == (0, 4, [])
-    assert shop.run("db", "init", env=env).out.endswith(": all tables are there.\n")
+    assert shop.run("db", "init", env=env).out.endswith(": all tables are there, of version 3.\n")
     found = {f["check"]: f["level"] for f in shop.run("doctor", "--json", env=env).json["findings"]}
     about = {check: level for check, level in found.items() if check.startswith("database.")}
     assert about == {"database.answers": "ok", "database.tables": "ok", "database.writable": "ok"}

@@ -511,7 +511,7 @@ Webhook endpoints
            this library asks
 Database
   ok       SQLite file airport.db answers
-  ok       all tables are there
+  ok       all tables are there, of version 3
   ok       journal mode WAL: readers and the writer work at the same time
   ok       synchronous FULL: what is committed survives a loss of power
   ok       a write was taken, and rolled back

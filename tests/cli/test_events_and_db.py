@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
+from pathlib import Path
 
 import pytest
 from tests.cli.shop import SECRET
@@ -70,7 +71,7 @@ def test_init_makes_what_is_missing_and_leaves_the_rest(shop, here, url):
         database.execute("INSERT INTO airport_bookings VALUES ('b-1', 'alice', 1, 'usd', 'pending', NULL)")
     database.close()
     assert here("db", "init", DATABASE_URL=url).out == "SQLite file airport.db: made airport_history.\n"
-    assert here("db", "init", DATABASE_URL=url).out == "SQLite file airport.db: all tables are there.\n"
+    assert here("db", "init", DATABASE_URL=url).out == "SQLite file airport.db: all tables are there, of version 3.\n"
     assert shop.status("b-1") == "pending"
 
 
@@ -112,3 +113,62 @@ def test_as_processes(shop, arguments):
     assert (ended.code, ended.err) == (0, "")
     if "--json" in arguments:
         assert json.loads(ended.out)
+
+
+OLD = Path(__file__).parent.parent / "storage/old"
+
+
+def test_init_brings_an_earlier_version_up_to_date_and_says_so(shop, here):
+    with sqlite3.connect(shop.folder / "old.db") as database:
+        database.executescript((OLD / "1.sqlite.sql").read_text())
+    database.close()
+    url = {"DATABASE_URL": "sqlite:///old.db"}
+    told = [f for f in here("doctor", "--json", **url).json["findings"] if f["check"] == "database.tables"]
+    assert told[0]["level"] == "problem"
+    assert told[0]["what"] == "the tables are of version 1, and this release needs version 3"
+    assert "db sql --from 1" in told[0]["do"]
+    first = here("db", "init", "--json", **url).json
+    assert (first["from_version"], first["version"], first["created"], first["missing"]) == (1, 3, [], [])
+    assert here("db", "init", "--json", **url).json["from_version"] == 3
+    told = [f for f in here("doctor", "--json", **url).json["findings"] if f["check"] == "database.tables"]
+    assert told[0]["level"] == "ok"
+
+
+def test_init_names_the_versions(shop, here):
+    with sqlite3.connect(shop.folder / "old.db") as database:
+        database.executescript((OLD / "2.sqlite.sql").read_text())
+    database.close()
+    assert "brought from version 2 to version 3" in here("db", "init", DATABASE_URL="sqlite:///old.db").out
+
+
+def test_sql_from_a_version_makes_the_same_tables_as_init(shop, here):
+    script = here("db", "sql", "--from", "1").out
+    with sqlite3.connect(shop.folder / "old.db") as database:
+        database.executescript((OLD / "1.sqlite.sql").read_text())
+        database.executescript(script)
+    database.close()
+    assert here("db", "init", "--json", DATABASE_URL="sqlite:///old.db").json["from_version"] == 3
+    assert here("db", "sql", "--from", "3").out == "-- Tables of version 3 need nothing.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--from", "9"], "no version 9"),
+        (["--from", "-1"], "no version -1"),
+        (["--from", "1", "--dialect", "postgresql"], "never on postgresql"),
+    ],
+)
+def test_sql_from_a_version_that_never_was_is_refused(here, arguments, why):
+    ended = here("db", "sql", *arguments)
+    assert ended.code == 2
+    assert why in ended.err
+
+
+def test_doctor_finds_an_index_that_is_missing(shop, here):
+    here("db", "init")
+    with sqlite3.connect(shop.folder / "airport.db") as database:
+        database.execute("DROP INDEX airport_payments_one_payable")
+    database.close()
+    told = [f for f in here("doctor", "--json").json["findings"] if f["check"] == "database.tables"]
+    assert told[0]["what"] == "missing: airport_payments_one_payable"

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     Repository: TypeAlias = SqlAlchemyBookingRepository | AsyncSqlAlchemyBookingRepository
 
 _DESCRIPTION: Final = """\
-init  makes the tables that are missing in the database at DATABASE_URL.
-      What is there is left as it is.
-sql   prints the statements that make them, for your own migrations.
+init  brings the tables of the database at DATABASE_URL up to date: makes
+      what is missing, and changes those of an earlier version. Nothing is
+      lost, and any number of processes may do it at once.
+sql   prints the statements for your own migrations: those that make the
+      tables, or those that bring an earlier version up to date, with --from.
       It needs no database.
 
 With your own bookings table, prefix or schema, name your gateway with --app.
@@ -31,7 +33,10 @@ DIALECTS: Final = ("sqlite", "postgresql")
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("init", "sql"), metavar="init|sql", help="make the tables, or print them")
+    parser.add_argument(
+        "action", choices=("init", "sql"), metavar="init|sql", help="bring the tables up to date, or print how"
+    )
+    parser.add_argument("--from", dest="since", type=int, metavar="VERSION", help="for sql: of tables of that version")
     parser.add_argument("--dialect", choices=DIALECTS, help="for sql: whose (that of DATABASE_URL, or sqlite)")
     add_app(parser)
 
@@ -78,34 +83,44 @@ def _init(arguments: argparse.Namespace) -> int:
         engine, tables = repository.engine, repository.tables
         name = database_name(engine.url)
         try:
-            before = missing_in(engine, tables, runner)
+            before, old = missing_in(engine, tables, runner), waited(runner, repository.tables_version())
             waited(runner, repository.create_tables())
-            after = missing_in(engine, tables, runner)
+            after, new = missing_in(engine, tables, runner), waited(runner, repository.tables_version())
         except SQLAlchemyError as error:
             raise StorageUnavailable(f"{name} does not answer: {words_of(error, engine)}") from None
     made = [table for table in before if table not in after]
     if arguments.json:
-        print_json({"database": name, "created": made, "missing": after})
+        print_json({"database": name, "created": made, "missing": after, "from_version": old, "version": new})
     else:
-        say(f"{name}: made {', '.join(made)}." if made else f"{name}: all tables are there.")
+        if 0 < old < new:
+            say(f"{name}: brought from version {old} to version {new}.")
+        say(f"{name}: made {', '.join(made)}." if made else f"{name}: all tables are there, of version {new}.")
         if after:
             say(f"Your own {', '.join(after)} is not there; it is left to you.")
     return Exit.FAILED if after else Exit.OK
 
 
 def _sql(arguments: argparse.Namespace) -> int:
-    from airport_payments.cli.tables import statements  # noqa: PLC0415 - an extra
-    from airport_payments.storage.sqlalchemy import metadata  # noqa: PLC0415
+    from airport_payments.cli.database import refused  # noqa: PLC0415 - an extra
+    from airport_payments.core.errors import ConfigurationError  # noqa: PLC0415
+    from airport_payments.storage.sqlalchemy.migrations import VERSION, Migrations  # noqa: PLC0415
+    from airport_payments.storage.sqlalchemy.tables import TABLES  # noqa: PLC0415
 
     if arguments.app is None:
-        dialect, ours = _dialect(arguments.dialect), metadata
+        dialect, ours = _dialect(arguments.dialect), TABLES
     else:
         with _repository(arguments) as (repository, _):
             dialect = _dialect(arguments.dialect or repository.engine.dialect.name)
-            ours = repository.tables.metadata
-    found = statements(ours, dialect)
+            ours = repository.tables
+    since = arguments.since or 0
+    try:
+        found = Migrations(ours, dialect).statements(since=since)
+    except ConfigurationError as error:
+        raise refused(f"--from {since}: {error}") from None
     if arguments.json:
-        print_json({"dialect": dialect.name, "statements": list(found)})
+        print_json({"dialect": dialect.name, "from_version": since, "version": VERSION, "statements": list(found)})
+    elif not found:
+        say(f"-- Tables of version {since} need nothing.")
     else:
         say("\n\n".join(f"{statement};" for statement in found))
     return Exit.OK
@@ -127,9 +142,13 @@ def _dialect(name: str | None) -> "Dialect":
 
 DB: Final = Command(
     "db",
-    "make the tables, or print their SQL",
+    "bring the tables up to date, or print their SQL",
     _DESCRIPTION,
     _add_arguments,
     _run,
-    ("airport-payments db init", "airport-payments db sql --dialect postgresql > tables.sql"),
+    (
+        "airport-payments db init",
+        "airport-payments db sql --dialect postgresql > tables.sql",
+        "airport-payments db sql --dialect postgresql --from 2",
+    ),
 )

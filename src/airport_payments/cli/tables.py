@@ -1,25 +1,19 @@
-"""The tables of a repository, as a database has them and as SQL."""
+"""The tables of a repository, as a database has them."""
 
 import asyncio
-from collections.abc import Sequence
 
-from sqlalchemy import Connection, MetaData, Table, insert, inspect
+from sqlalchemy import Connection, Table, insert, inspect
 from sqlalchemy.engine import Engine
-from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.schema import CreateIndex, CreateTable
 
+from airport_payments.storage.sqlalchemy.migrations import Migrations, State
 from airport_payments.storage.sqlalchemy.tables import Tables
 
 
-def statements(metadata: MetaData, dialect: Dialect) -> Sequence[str]:
-    """Return the statements that make the tables and indexes."""
-    found: list[str] = []
-    for table in metadata.sorted_tables:
-        found.append(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)).strip())
-        indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        found += [str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)).strip() for index in indexes]
-    return ["\n".join(line.rstrip().replace("\t", "  ") for line in text.splitlines()) for text in found]
+def state(connection: Connection, tables: Tables) -> State:
+    """Return the version of our tables, and what of them is not there."""
+    migrations = Migrations(tables, connection.dialect)
+    return migrations.state(connection.exec_driver_sql(migrations.look).fetchall())
 
 
 def missing_in(engine: Engine | AsyncEngine, tables: Tables, runner: asyncio.Runner) -> list[str]:

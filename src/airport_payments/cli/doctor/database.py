@@ -30,7 +30,8 @@ class Seen:
 
     Args:
         dialect: SQLAlchemy's name of it.
-        missing: tables that are not there.
+        missing: tables and indexes that are not there.
+        version: of our tables.
         journal: SQLite's journal mode.
         synchronous: SQLite's, as a number.
         refused: why a write failed, empty if it did not.
@@ -38,6 +39,7 @@ class Seen:
 
     dialect: str
     missing: Sequence[str]
+    version: int = 0
     journal: str = ""
     synchronous: int = 2
     refused: str = ""
@@ -59,15 +61,10 @@ def check_database(repository: BookingRepository | AsyncBookingRepository, runne
         yield unreachable(f"{name} does not answer: {words_of(error, engine)}")
         return
     yield ok("database.answers", f"{name} answers")
-    if seen.missing:
-        yield problem(
-            "database.tables",
-            f"missing: {', '.join(seen.missing)}",
-            "No payment can be saved, and so none is opened.",
-            _INIT,
-        )
+    if seen.missing or seen.version != _newest():
+        yield _not_ours(seen)
         return
-    yield ok("database.tables", "all tables are there")
+    yield ok("database.tables", f"all tables are there, of version {seen.version}")
     if seen.dialect == "sqlite":
         yield from _sqlite(seen)
     if seen.refused:
@@ -79,6 +76,28 @@ def check_database(repository: BookingRepository | AsyncBookingRepository, runne
         )
     else:
         yield ok("database.writable", "a write was taken, and rolled back")
+
+
+def _newest() -> int:
+    from airport_payments.storage.sqlalchemy.migrations import VERSION  # noqa: PLC0415 - an extra
+
+    return VERSION
+
+
+def _not_ours(seen: Seen) -> Finding:
+    if seen.version in {0, _newest()}:
+        return problem(
+            "database.tables",
+            f"missing: {', '.join(seen.missing)}",
+            "Without a table no payment is saved, and so none opened; without an index a booking may be paid twice.",
+            _INIT,
+        )
+    return problem(
+        "database.tables",
+        f"the tables are of version {seen.version}, and this release needs version {_newest()}",
+        "What it writes does not fit into them.",
+        f"airport-payments db init changes them; airport-payments db sql --from {seen.version} prints how.",
+    )
 
 
 def unreachable(what: str) -> Finding:
@@ -126,12 +145,12 @@ async def _look_async(engine: "AsyncEngine", tables: "Tables") -> Seen:
 
 def _seen(connection: "Connection", tables: "Tables") -> Seen:
     from airport_payments.cli.database import words_of  # noqa: PLC0415 - an extra
-    from airport_payments.cli.tables import missing, rolled_back_write  # noqa: PLC0415
+    from airport_payments.cli.tables import missing, rolled_back_write, state  # noqa: PLC0415
 
-    dialect = connection.dialect.name
-    absent = missing(connection, tables)
-    if absent:
-        return Seen(dialect, absent)
+    dialect, ours = connection.dialect.name, state(connection, tables)
+    absent = list(dict.fromkeys([*missing(connection, tables), *(ours.missing if ours.version else ())]))
+    if absent or ours.version != _newest():
+        return Seen(dialect, absent, ours.version)
     journal, synchronous = "", 2
     if dialect == "sqlite":
         journal = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
@@ -139,8 +158,8 @@ def _seen(connection: "Connection", tables: "Tables") -> Seen:
     try:
         rolled_back_write(connection, tables)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
-        return Seen(dialect, absent, journal, synchronous, words_of(error, connection.engine))
-    return Seen(dialect, absent, journal, synchronous)
+        return Seen(dialect, absent, ours.version, journal, synchronous, words_of(error, connection.engine))
+    return Seen(dialect, absent, ours.version, journal, synchronous)
 
 
 def _sqlite(seen: Seen) -> Iterator[Finding]:
