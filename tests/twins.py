@@ -17,6 +17,7 @@ TWINS = {
     "runner_async.py": "runner.py",
     "reconcile_async.py": "reconcile.py",
     "staff_async.py": "staff.py",
+    "keeping_async.py": "keeping.py",
     "gateway_async.py": "gateway.py",
     "endpoints_async.py": "endpoints.py",
 }
@@ -31,6 +32,8 @@ TABLE: list[tuple[str, str]] = [
     (r"\bPort\b", "AsyncPort"),
     (r"\bRunner\b", "AsyncRunner"),
     (r"\bStaff\b", "AsyncStaff"),
+    (r"\bKeeping\b", "AsyncKeeping"),
+    (r"\bKeepingRepository\b", "AsyncKeepingRepository"),
     (r"\b(Tables|PacedPort|Comparison|Reconciler)\b", r"Async\1"),
     (r"\bhttpx\.Client\b", "httpx.AsyncClient"),
     (r"\bAuthenticator\b", "AsyncAuthenticator"),
@@ -39,7 +42,7 @@ TABLE: list[tuple[str, str]] = [
     (r"import Callable, (Generator|Sequence)$", r"import Awaitable, Callable, \1"),
     (r"airport_payments\.gateway\b", "airport_payments.gateway_async"),
     (r"stripe_api\.port\b", "stripe_api.port_async"),
-    (r"airport_payments\.(reconcile|runner|staff)\b", r"airport_payments.\1_async"),
+    (r"airport_payments\.(keeping|reconcile|runner|staff)\b", r"airport_payments.\1_async"),
     (r"Authenticator: TypeAlias = Callable\[\[str\], str\]", "Authenticator: TypeAlias = Callable[[str], Awaitable[str]]"),
     (r"self\._authenticator\(bearer", "await self._authenticator(bearer"),
     (r"self\._options\(owner", "await self._options(owner"),
@@ -59,14 +62,15 @@ TABLE: list[tuple[str, str]] = [
     (r"airport_payments\.waiting import wait$", "airport_payments.waiting_async import wait_async"),
     (r"^import (random|threading)\n", r"import asyncio\nimport \1\n"),
     # what becomes a coroutine, and what awaits it
-    (r"^( *)def (perform|page|_converse|_compare|_refunds|get|find|save|due|reconcile|_send|_call|close|create_payment|confirm_payment|charge_saved_card|customer|fetch|refund|cancel|expire|resolve|capture|needs_attention|dead_letters|redeliver|history|explain|_attention|payment_status|handle_webhook|handle_event"
+    (r"^( *)def (perform|prune|erase_customer|_forget|page|_converse|_compare|_refunds|get|find|save|due|reconcile|_send|_call|close|create_payment|confirm_payment|charge_saved_card|customer|fetch|refund|cancel|expire|resolve|capture|needs_attention|dead_letters|redeliver|history|explain|_attention|payment_status|handle_webhook|handle_event"
      r"|event|_aftermath|_place|_fetch_intent|_fetch_aftermath|_apply|booking_changed|tick|work|run|_deliver|handle|create_payment_intent|webhook|_answer|_read"
      r"|_owner|_create|_confirm|_status|_webhook)\(", r"\1async def \2("),
     (r"\bwait\(self\._wake", "await wait_async(self._wake"),
-    (r"(?<!await )\bself\.(_converse|_compare|_refunds|_send|_call|_aftermath|_place|_fetch_intent|_fetch_aftermath|_apply|run|_deliver|_sleep|needs_attention|_attention|tick|handle_event|_answer|_read|_owner"
+    (r"(?<!await )\bself\.(_converse|_forget|_compare|_refunds|_send|_call|_aftermath|_place|_fetch_intent|_fetch_aftermath|_apply|run|_deliver|_sleep|needs_attention|_attention|tick|handle_event|_answer|_read|_owner"
      r"|_create|_confirm|_status|_webhook)\(", r"await self.\1("),
     (r"(?<!await )\bself\._(repository|inner|tables|port|runner|reconciler|gateway|authenticator)\.(page|get|find|save|due|history|perform|close|event|run|fetch|tick|work|create_payment"
      r"|confirm_payment|payment_status|handle_webhook|authenticate)\(", r"await self._\1.\2("),
+    (r"(?<!await )\btables\.(newest|owned_by|forget|get|save|history)\(", r"await tables.\1("),
     (r"(?<!await )\bcomparison\.page\(", "await comparison.page("),
     (r"\bclient\.raw_request\(", "await client.raw_request_async("),
     (r"\bowned\.close\(\)", "await owned.aclose()"),

@@ -1,9 +1,10 @@
-"""What the library needs of a database: five methods, in both colours."""
+"""What the library needs of a database: five methods, and three more to forget with, in both colours."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
+from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change, HistoryLine, Snapshot
 
 
@@ -42,6 +43,25 @@ class BookingRepository(Protocol):
         ...
 
 
+class KeepingRepository(BookingRepository, Protocol):
+    """What a repository also has if `prune` and `erase_customer` are to work. It is optional."""
+
+    def newest(self, *, after: str | None, limit: int) -> Sequence[tuple[str, datetime | None]]:
+        """Return the bookings with a ledger, and the time of the last line of each one's history, None without lines.
+
+        In ascending order of their ids, those greater than `after`, at most `limit`.
+        """
+        ...
+
+    def owned_by(self, owner: str, *, after: str | None, limit: int) -> Sequence[str]:
+        """Return the ids of a customer's bookings in ascending order, those greater than `after`, at most `limit`."""
+        ...
+
+    def forget(self, booking_id: str, *, version: int, before: datetime | None) -> None:
+        """Delete a booking's history before a time, all of it with None, if its ledger has this version."""
+        ...
+
+
 class AsyncBookingRepository(Protocol):
     """The team's database, as the async gateway sees it. Every method may raise `StorageUnavailable`."""
 
@@ -75,3 +95,35 @@ class AsyncBookingRepository(Protocol):
     async def history(self, booking_id: str) -> Sequence[HistoryLine]:
         """Return the booking's story, oldest first."""
         ...
+
+
+class AsyncKeepingRepository(AsyncBookingRepository, Protocol):
+    """What a repository also has if `prune` and `erase_customer` are to work. It is optional."""
+
+    async def newest(self, *, after: str | None, limit: int) -> Sequence[tuple[str, datetime | None]]:
+        """Return the bookings with a ledger, and the time of the last line of each one's history, None without lines.
+
+        In ascending order of their ids, those greater than `after`, at most `limit`.
+        """
+        ...
+
+    async def owned_by(self, owner: str, *, after: str | None, limit: int) -> Sequence[str]:
+        """Return the ids of a customer's bookings in ascending order, those greater than `after`, at most `limit`."""
+        ...
+
+    async def forget(self, booking_id: str, *, version: int, before: datetime | None) -> None:
+        """Delete a booking's history before a time, all of it with None, if its ledger has this version."""
+        ...
+
+
+_KEEPING: Final = ("newest", "owned_by", "forget")
+
+
+def check_keeping(repository: object) -> None:
+    """Raise `ConfigurationError` unless a repository is a `KeepingRepository`, of either colour."""
+    missing = [name for name in _KEEPING if not callable(getattr(repository, name, None))]
+    if missing:
+        raise ConfigurationError(
+            f"your repository ({type(repository).__name__}) cannot forget: give it {', '.join(missing)}, as"
+            " KeepingRepository says"
+        )

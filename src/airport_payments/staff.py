@@ -15,6 +15,7 @@ from airport_payments.core.reconcile import ReconcileReport
 from airport_payments.core.refund import RefundReason
 from airport_payments.core.story import Story, tell
 from airport_payments.core.views import Attention, Cancellation, Page, PaymentDecision, RefundReport, attention
+from airport_payments.keeping import Keeping
 from airport_payments.loop import (
     MAX_PAGES_READ,
     PAGE,
@@ -35,16 +36,15 @@ from airport_payments.repository import BookingRepository
 from airport_payments.runner import Runner
 
 
-class Staff:
+class Staff(Keeping):
     """The methods of `PaymentGateway` for staff, back offices and the team's own code."""
 
     def __init__(
         self, runner: Runner, repository: BookingRepository, reconciler: Reconciler, clock: Callable[[], datetime]
     ) -> None:
+        super().__init__(repository, clock)
         self._runner = runner
-        self._repository = repository
         self._reconciler = reconciler
-        self._clock = clock
 
     def refund(
         self,

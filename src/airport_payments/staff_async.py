@@ -15,6 +15,7 @@ from airport_payments.core.reconcile import ReconcileReport
 from airport_payments.core.refund import RefundReason
 from airport_payments.core.story import Story, tell
 from airport_payments.core.views import Attention, Cancellation, Page, PaymentDecision, RefundReport, attention
+from airport_payments.keeping_async import AsyncKeeping
 from airport_payments.loop import (
     MAX_PAGES_READ,
     PAGE,
@@ -35,7 +36,7 @@ from airport_payments.repository import AsyncBookingRepository
 from airport_payments.runner_async import AsyncRunner
 
 
-class AsyncStaff:
+class AsyncStaff(AsyncKeeping):
     """The methods of `AsyncPaymentGateway` for staff, back offices and the team's own code."""
 
     def __init__(
@@ -45,10 +46,9 @@ class AsyncStaff:
         reconciler: AsyncReconciler,
         clock: Callable[[], datetime],
     ) -> None:
+        super().__init__(repository, clock)
         self._runner = runner
-        self._repository = repository
         self._reconciler = reconciler
-        self._clock = clock
 
     async def refund(
         self,

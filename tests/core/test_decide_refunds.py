@@ -43,7 +43,7 @@ from airport_payments.core.errors import (
     StripeUnavailable,
 )
 from airport_payments.core.facts import Answer, RefusalKind, Refused, Unanswered
-from airport_payments.core.model import BookingStatus, Place, ReviewReason
+from airport_payments.core.model import BookingStatus, Place, ReviewReason, Surplus
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundState
 
@@ -328,3 +328,19 @@ class TestOncePerRequest:
             "airport/a1/refund/0",
             "airport/a1/refund/1",
         ]
+
+    def test_of_a_refusal_only_stripes_code_is_kept_for_its_message_may_repeat_what_somebody_typed(self) -> None:
+        driver = collected()
+        driver.refund(Refused(RefusalKind.INVALID, "resource_missing: No such thing: jane@example.com"))
+        assert driver.refunds[0].failure == "resource_missing"
+        assert "jane" not in repr((driver.snapshot, driver.heard, driver.history))
+
+    def test_so_it_is_where_the_rules_ordered_the_refund_and_announce_that_it_failed(self) -> None:
+        driver = opened()
+        driver.policy = replace(POLICY, surplus=Surplus.REFUND)
+        driver.team(status=BookingStatus.CANCELLED)
+        driver.event(view("succeeded"))
+        driver.tick(Refused(RefusalKind.INVALID, "resource_missing: No such thing: jane@example.com"), listed())
+        assert driver.refunds[0].failure == "resource_missing"
+        assert "resource_missing" in repr(driver.heard)
+        assert "jane" not in repr((driver.snapshot, driver.heard, driver.history))

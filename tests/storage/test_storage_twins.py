@@ -34,7 +34,7 @@ TABLE: list[tuple[str, str]] = [
     (r"by psycopg\.", "by psycopg or asyncpg."),
     # what becomes a coroutine, and what awaits it
     (r"^    def (?!__init__)", "    async def "),
-    (r"\bself\._database\.(create|query|write|save)\(", r"await self._database.\1("),
+    (r"\bself\._database\.(create|query|write|erase|save)\(", r"await self._database.\1("),
     (r"\bself\.(run|_save_with_hook|_write_all|_on_save)\(", r"await self.\1("),
     (r"\bconnection\.(exec_driver_sql|commit|begin)\(", r"await connection.\1("),
     (r"= connection\.connection$", "= await connection.get_raw_connection()"),

@@ -319,6 +319,12 @@ class RefusalKind(StrEnum):
 _CODE: Final = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)
 
 
+def code_of(reason: str) -> str | None:
+    """Return the code that a reason begins with, None if it begins with none."""
+    code = reason.partition(":")[0]
+    return code if _CODE.fullmatch(code) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Stripe answered 4xx: it did not do what was asked.
@@ -337,8 +343,7 @@ class Refused:
     @property
     def code(self) -> str:
         """Stripe's code alone, for what is kept: a message may repeat what a customer typed."""
-        code = self.reason.partition(":")[0]
-        return code if _CODE.fullmatch(code) else self.kind.value
+        return code_of(self.reason) or self.kind.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Refund:
         ref: ours, given before anything is sent; Stripe's id for one that was made elsewhere.
         refund_id: Stripe's id, once known.
         request: hashes of the caller's request id and of what it asked for, None for one that nobody asked us for.
-        failure: why Stripe refused it, or why it failed.
+        failure: why Stripe refused it, or why it failed: Stripe's code, no message.
     """
 
     ref: str

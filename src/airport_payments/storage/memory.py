@@ -117,6 +117,23 @@ class _Tables:
                     due.add(booking_id)
         return sorted(booking_id for booking_id in due if after is None or booking_id > after)[: max(limit, 0)]
 
+    def _newest(self, after: str | None, limit: int) -> Sequence[tuple[str, datetime | None]]:
+        with self._lock:
+            ids = sorted(booking_id for booking_id in self._ledgers if after is None or booking_id > after)
+            lines = {booking_id: self._history.get(booking_id) for booking_id in ids[: max(limit, 0)]}
+        return [(booking_id, known[-1].at if known else None) for booking_id, known in lines.items()]
+
+    def _owned_by(self, owner: str, after: str | None, limit: int) -> Sequence[str]:
+        with self._lock:
+            ids = [b.id for b in self._bookings.values() if b.owner == owner and (after is None or b.id > after)]
+        return sorted(ids)[: max(limit, 0)]
+
+    def _forget(self, booking_id: str, version: int, before: datetime | None) -> None:
+        with self._lock:
+            if self._ledgers.get(booking_id, _NOTHING).version == version:
+                lines = self._history.get(booking_id, [])
+                self._history[booking_id] = [line for line in lines if before is not None and line.at >= before]
+
     def _story(self, booking_id: str) -> Sequence[HistoryLine]:
         with self._lock:
             return tuple(self._history.get(booking_id, ()))
@@ -163,6 +180,18 @@ class MemoryBookingRepository(_Tables):
         """Return the booking's story, oldest first."""
         return self._story(booking_id)
 
+    def newest(self, *, after: str | None, limit: int) -> Sequence[tuple[str, datetime | None]]:
+        """Return the bookings with a ledger, and when the last line of each one's history was written."""
+        return self._newest(after, limit)
+
+    def owned_by(self, owner: str, *, after: str | None, limit: int) -> Sequence[str]:
+        """Return the ids of a customer's bookings."""
+        return self._owned_by(owner, after, limit)
+
+    def forget(self, booking_id: str, *, version: int, before: datetime | None) -> None:
+        """Delete lines of a booking's history."""
+        self._forget(booking_id, version, before)
+
 
 class AsyncMemoryBookingRepository(_Tables):
     """An `AsyncBookingRepository` in memory, safe for tasks and threads.
@@ -190,3 +219,15 @@ class AsyncMemoryBookingRepository(_Tables):
     async def history(self, booking_id: str) -> Sequence[HistoryLine]:
         """Return the booking's story, oldest first."""
         return self._story(booking_id)
+
+    async def newest(self, *, after: str | None, limit: int) -> Sequence[tuple[str, datetime | None]]:
+        """Return the bookings with a ledger, and when the last line of each one's history was written."""
+        return self._newest(after, limit)
+
+    async def owned_by(self, owner: str, *, after: str | None, limit: int) -> Sequence[str]:
+        """Return the ids of a customer's bookings."""
+        return self._owned_by(owner, after, limit)
+
+    async def forget(self, booking_id: str, *, version: int, before: datetime | None) -> None:
+        """Delete lines of a booking's history."""
+        self._forget(booking_id, version, before)

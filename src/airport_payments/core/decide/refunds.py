@@ -327,7 +327,7 @@ def refund_refused(draft: Draft, payment: Payment, command: CreateRefund, reply:
     """Stripe did not make the refund. Another may have taken its place: so its list is asked for."""
     refund = next((r for r in payment.refunds if r.ref == command.ref), None)
     if refund is not None and refund.refund_id is None and refund.state is RefundState.REQUESTED:
-        payment = _not_made(draft, payment, refund, reply.reason, reply.code)
+        payment = _not_made(draft, payment, refund, reply.code)
         draft.put(replace(payment, refunds_at=draft.now, refund_looks=0))
     if reply.kind is RefusalKind.ALREADY_REFUNDED:
         return NothingToRefund(reply.reason)
@@ -340,12 +340,12 @@ def refund_refused(draft: Draft, payment: Payment, command: CreateRefund, reply:
     return RefundRefused(reply.reason)
 
 
-def _not_made(draft: Draft, payment: Payment, refund: Refund, reason: str, code: str | None = None) -> Payment:
-    """End a refund of ours that Stripe did not make. `code`: the reason as it may be kept in the history."""
+def _not_made(draft: Draft, payment: Payment, refund: Refund, code: str) -> Payment:
+    """End a refund of ours that Stripe did not make. Its `code` alone is kept: a message may repeat what someone typed."""
     draft.refund_answered(refund.ref)
-    refused = replace(refund, state=RefundState.REFUSED, failure=reason)
+    refused = replace(refund, state=RefundState.REFUSED, failure=code)
     payment = _put(draft, payment, refused)
-    draft.note("answered", f"refund {refund.ref} refused: {code or reason}", payment.intent_id)
+    draft.note("answered", f"refund {refund.ref} refused: {code}", payment.intent_id)
     if refund.request is None:
         _tell(draft, payment, refused)  # nobody waits for the answer to a refund that the rules ordered
     return payment

@@ -1,21 +1,17 @@
 """A `BookingTable` in one dialect: its columns in our statements, our values in its types, its rows as our bookings."""
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
-from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     DateTime,
     Enum,
-    Integer,
     Numeric,
     String,
     Text,
-    Uuid,
     and_,
     bindparam,
     case,
@@ -36,15 +32,12 @@ from sqlalchemy.types import TypeEngine
 from airport_payments.core.errors import ConfigurationError, PaymentsError
 from airport_payments.core.model import Booking, BookingStatus
 from airport_payments.core.money import EXPONENTS, Money
-from airport_payments.storage.sqlalchemy.booking_table import BookingTable, UnreadableBooking, is_padded, plain
+from airport_payments.storage.sqlalchemy.booking_table import BookingTable, UnreadableBooking, plain
+from airport_payments.storage.sqlalchemy.words import Word, same
 
 _Raw: TypeAlias = Any  # as the driver gives it
 Row: TypeAlias = Sequence[Any]
 Convert: TypeAlias = Callable[[_Raw], _Raw]
-
-# The one spelling of an integer: two spellings of one booking would be two bookings.
-_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
-_BIGGEST: Final = 2**63
 
 
 class Bookings:
@@ -61,7 +54,7 @@ class Bookings:
     def __init__(self, given: BookingTable, dialect: Dialect) -> None:
         self._given, self._dialect = given, dialect
         self.table, self.key = given.table, given.id
-        self._id, self._owner = _Word(given.id, dialect), _Word(given.owner, dialect)
+        self._id, self._owner = Word(given.id, dialect), Word(given.owner, dialect)
         self._hold_until = None if given.hold_until is None else _Time(given.hold_until, dialect)
         self._bind_status, self._literal = _processors(given.status, dialect)
         self._ours = {self._stored(value): ours for ours, values in given.statuses.items() for value in values}
@@ -107,6 +100,15 @@ class Bookings:
     def of(self, payments: FromClause) -> ColumnElement[bool]:
         """Return the condition that a row of ours, whose `booking_id` is a text, is about a row of theirs."""
         return self.key == self._id.from_text(payments.c.booking_id)
+
+    def owned(self) -> tuple[ColumnElement[bool], ColumnElement[str]]:
+        """Return the condition that a booking has the owner of a parameter, and its id as our text."""
+        return self._given.owner == self._owner.bind("owner"), self._id.as_text()
+
+    def owner_values(self, owner: str) -> dict[str, object] | None:
+        """Return the values of `owned`; None if no row can have this owner."""
+        value = self._owner.store(owner)
+        return None if value is None else {"owner": value}
 
     def expired(self) -> tuple[ColumnElement[str], ColumnElement[bool]] | None:
         """Return the id of a pending booking as our text, and the condition that its hold is over; None without holds."""
@@ -283,93 +285,16 @@ def _words(values: Sequence[str]) -> list[ColumnElement[str]]:
     return [literal_column(f"'{value}'") for value in values]
 
 
-def _same(value: _Raw) -> _Raw:
-    return value
-
-
 def _processors(column: Column[Any], dialect: Dialect) -> tuple[Convert, Callable[[Any], str]]:
     type_: TypeEngine[Any] = column.type.dialect_impl(dialect)
     literal = type_.literal_processor(dialect)
     if literal is None:
         raise ConfigurationError(f"BookingTable: the values of the column {column.key} cannot be written in SQL")
-    bind = type_.bind_processor(dialect) or _same
+    bind = type_.bind_processor(dialect) or same
     if dialect.paramstyle in {"format", "pyformat"}:
         # Percent signs are doubled by the processor, and once more when the statement is compiled.
         return bind, lambda value: literal(value).replace("%%", "%")
     return bind, literal
-
-
-_UUID_PARTS: Final = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))  # where the five parts begin, and how long they are
-
-
-class _Word:
-    """An id in their table, which is a text to us."""
-
-    def __init__(self, column: Column[Any], dialect: Dialect) -> None:
-        impl = column.type.dialect_impl(dialect)
-        self._column = column
-        self._bind = impl.bind_processor(dialect) or _same
-        self._result = impl.result_processor(dialect, None) or _same
-        kind = plain(column.type)
-        self._is_uuid, self._is_integer = isinstance(kind, Uuid), isinstance(kind, Integer)
-        self._as_uuid = isinstance(kind, Uuid) and kind.as_uuid
-        self._padded = is_padded(column.type)
-        self._native_uuid = self._is_uuid and dialect.type_compiler_instance.process(column.type) == "UUID"
-        self._collation = getattr(plain(impl), "collation", None) or "default" if dialect.name == "postgresql" else None
-
-    def bind(self, name: str) -> BindParameter[Any]:
-        """Return a parameter. Not of the column's very type: to cast a long text to VARCHAR(20) cuts it off."""
-        if self._is_uuid:
-            return bindparam(name, type_=self._column.type)
-        return bindparam(name, type_=BigInteger() if self._is_integer else String())
-
-    def from_text(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return a text of ours as a value that their column is compared with, so that their index is used."""
-        if self._is_integer:
-            return cast(text, BigInteger)
-        if self._is_uuid:
-            return (
-                cast(text, self._column.type)
-                if self._native_uuid
-                else func.replace(text, literal_column("'-'"), literal_column("''"))
-            )
-        return text if self._collation is None else text.collate(self._collation)
-
-    def as_text(self) -> ColumnElement[str]:
-        """Return their column as a text of ours. An expression, so that no database walks through all ids in their order."""
-        column: ColumnElement[Any] = self._column
-        text: ColumnElement[str]
-        if self._is_uuid and not self._native_uuid:
-            parts = [func.substr(column, literal_column(str(at)), literal_column(str(n))) for at, n in _UUID_PARTS]
-            text = parts[0]
-            for part in parts[1:]:
-                text = text.concat(literal_column("'-'")).concat(part)
-        elif self._is_uuid or self._is_integer:
-            text = cast(column, String)
-        else:
-            text = (func.rtrim(column) if self._padded else column).concat(literal_column("''"))
-        return text if self._collation is None else text.collate("C")
-
-    def store(self, text: str) -> _Raw | None:
-        """Return a text as the driver takes it; None if it cannot be one of theirs, or is not spelt as theirs."""
-        if self._is_integer:
-            if not _INTEGER.fullmatch(text) or not -_BIGGEST <= int(text) < _BIGGEST:
-                return None
-            return self._bind(int(text))
-        if self._is_uuid:
-            try:
-                value = UUID(text)
-            except ValueError:
-                return None
-            return self._bind(value if self._as_uuid else text) if str(value) == text else None
-        return self._bind(text)
-
-    def load(self, value: _Raw) -> str:
-        """Return one of theirs as text."""
-        value = self._result(value)
-        if self._is_uuid:
-            return str(value if isinstance(value, UUID) else UUID(str(value)))
-        return str(value).rstrip(" ") if self._padded else str(value)
 
 
 class _Time:
@@ -378,8 +303,8 @@ class _Time:
     def __init__(self, column: Column[Any], dialect: Dialect) -> None:
         impl = column.type.dialect_impl(dialect)
         self._column = column
-        self._bind = impl.bind_processor(dialect) or _same
-        self._result = impl.result_processor(dialect, None) or _same
+        self._bind = impl.bind_processor(dialect) or same
+        self._result = impl.result_processor(dialect, None) or same
         kind = plain(column.type)
         self._aware = not isinstance(kind, DateTime) or kind.timezone
 

@@ -43,6 +43,10 @@ class AsyncDatabase:
         """Run one writing statement; whether it wrote exactly one row. A row that is already there is a False too."""
         return False if values is None else await self.run(self._driver.write, statement, values)
 
+    async def erase(self, statement: Statement, values: Values) -> None:
+        """Run one deleting statement, however many rows it concerns."""
+        await self.run(self._driver.erase, statement, values)
+
     async def save(self, change: Change) -> bool:
         """Write a whole change in one transaction, or nothing and return False. What `on_save` raises comes through."""
         values = change_values(self.statements, change)

@@ -93,6 +93,10 @@ class Driver(_Dialect, Protocol):
         """Run one writing statement; whether it wrote exactly one row. A row that is already there is a False too."""
         ...
 
+    def erase(self, connection: DriverConnection, statement: Statement, values: Values) -> None:
+        """Run one deleting statement."""
+        ...
+
     def save(self, connection: DriverConnection, change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
         ...
@@ -111,6 +115,10 @@ class AsyncDriver(_Dialect, Protocol):
 
     def write(self, connection: DriverConnection, statement: Statement, values: Values) -> Awaitable[bool]:
         """Run one writing statement; whether it wrote exactly one row. A row that is already there is a False too."""
+        ...
+
+    def erase(self, connection: DriverConnection, statement: Statement, values: Values) -> Awaitable[None]:
+        """Run one deleting statement."""
         ...
 
     def save(self, connection: DriverConnection, change: Change, values: Values) -> Awaitable[bool]:

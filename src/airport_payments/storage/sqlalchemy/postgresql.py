@@ -158,6 +158,10 @@ class Psycopg(_Postgresql):
                 return False
             raise
 
+    def erase(self, connection: "psycopg.Connection[Row]", statement: Statement, values: Values) -> None:
+        """Run one deleting statement."""
+        self.query(connection, statement, values)
+
     def save(self, connection: "psycopg.Connection[Row]", change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
         try:
@@ -213,6 +217,10 @@ class AsyncPsycopg(_Postgresql):
                 return False
             raise
 
+    async def erase(self, connection: "psycopg.AsyncConnection[Row]", statement: Statement, values: Values) -> None:
+        """Run one deleting statement."""
+        await self.query(connection, statement, values)
+
     async def save(self, connection: "psycopg.AsyncConnection[Row]", change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
         try:
@@ -265,6 +273,10 @@ class Asyncpg(_Postgresql):
             if _sqlstate(error) == _UNIQUE_VIOLATION:
                 return False
             raise
+
+    async def erase(self, connection: _AsyncpgConnection, statement: Statement, values: Values) -> None:
+        """Run one deleting statement."""
+        await self.query(connection, statement, values)
 
     async def save(self, connection: _AsyncpgConnection, change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""

@@ -101,6 +101,19 @@ class AsyncSqlAlchemyBookingRepository:
         """Return the booking's story, oldest first."""
         return rows.read_history(await self._database.query(self._statements.history, {"booking_id": booking_id}))
 
+    async def newest(self, *, after: str | None, limit: int) -> Sequence[tuple[str, datetime | None]]:
+        """Return the bookings with a ledger, and when the last line of each one's history was written."""
+        return rows.read_newest(await self._database.query(self._statements.newest, rows.page_values(after, limit)))
+
+    async def owned_by(self, owner: str, *, after: str | None, limit: int) -> Sequence[str]:
+        """Return the ids of a customer's bookings. Give a large table an index on the owner."""
+        values = rows.owned_values(self._statements, owner, after, limit)
+        return [row[0] for row in await self._database.query(self._statements.owned_by, values)]
+
+    async def forget(self, booking_id: str, *, version: int, before: datetime | None) -> None:
+        """Delete lines of a booking's history, if its ledger is still of this version."""
+        await self._database.erase(self._statements.forget, rows.forget_values(booking_id, version, before))
+
     # ---- the team's side: what its own code does to its own table; for demos and tests ----
 
     async def add_booking(self, booking: Booking) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from airport_payments.core.codec import dump, from_us, load, to_us
 from airport_payments.core.errors import ConfigurationError
@@ -19,6 +19,9 @@ from airport_payments.core.model import (
 from airport_payments.core.money import Money
 from airport_payments.storage.sqlalchemy.migrations import VERSION, State
 from airport_payments.storage.sqlalchemy.statements import Statements, Values
+
+_EVER: Final = 2**63 - 1  # later than any line
+
 
 # ---- from the database ----
 
@@ -40,6 +43,11 @@ def read_snapshot(statements: Statements, rows: Sequence[Sequence[Any]]) -> Snap
 def read_history(rows: Sequence[Sequence[Any]]) -> Sequence[HistoryLine]:
     """Return the lines of a story."""
     return tuple([HistoryLine(from_us(row[0]), *row[1:]) for row in rows])
+
+
+def read_newest(rows: Sequence[Sequence[Any]]) -> Sequence[tuple[str, datetime | None]]:
+    """Return the ids and times of the rows of `newest`."""
+    return [(row[0], None if row[1] is None else from_us(row[1])) for row in rows]
 
 
 def read_state(statements: Statements, rows: Sequence[Sequence[Any]]) -> State:
@@ -69,7 +77,24 @@ def check_state(statements: Statements, rows: Sequence[Sequence[Any]]) -> None:
 def due_values(statements: Statements, before: datetime, after: str | None, limit: int) -> Values:
     """Return the values of `due`. No id is empty, so that an empty one stands for "from the first"."""
     held = statements.bookings.due_values(before)
-    return {**held, "before_us": to_us(before), "after": after or "", "limit": max(limit, 0)}
+    return {**held, **page_values(after, limit), "before_us": to_us(before)}
+
+
+def page_values(after: str | None, limit: int) -> dict[str, object]:
+    """Return the values of a page in the order of ids."""
+    return {"after": after or "", "limit": max(limit, 0)}
+
+
+def owned_values(statements: Statements, owner: str, after: str | None, limit: int) -> Values | None:
+    """Return the values of `owned_by`; None if no booking can have this owner."""
+    theirs = statements.bookings.owner_values(owner)
+    return None if theirs is None else {**theirs, **page_values(after, limit)}
+
+
+def forget_values(booking_id: str, version: int, before: datetime | None) -> Values:
+    """Return the values of `forget`."""
+    before_us = _EVER if before is None else to_us(before)
+    return {"booking_id": booking_id, "history_of": booking_id, "read_version": version, "before_us": before_us}
 
 
 def get_values(statements: Statements, booking_id: str) -> Values | None:

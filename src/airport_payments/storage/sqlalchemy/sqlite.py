@@ -15,28 +15,21 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from sqlalchemy import event, insert, select, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import event
 from sqlalchemy.engine import AdaptedConnection, CursorResult, Engine
-from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, SingletonThreadPool, StaticPool
-from sqlalchemy.sql.elements import ClauseElement
 
 from airport_payments.core.codec import to_us
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.bookings import Bookings
 from airport_payments.storage.sqlalchemy.dialects import Plan, Row
 from airport_payments.storage.sqlalchemy.rows import index_rows
+from airport_payments.storage.sqlalchemy.sqlite_statements import SqliteStatements
 from airport_payments.storage.sqlalchemy.statements import (
     Parameters,
     Statement,
-    Statements,
     Values,
-    bind,
-    compiled,
-    named,
 )
 from airport_payments.storage.sqlalchemy.tables import Tables
 
@@ -61,19 +54,6 @@ _BROKEN: Final = frozenset(
 )
 _PRIMARY_CODE: Final = 0xFF  # the rest of an extended error code says more than we ask
 _CLOSED: Final = ("connection closed", "no active connection")  # aiosqlite's words, in a ValueError
-
-
-class SqliteStatements(Statements):
-    """The statements of a save, one for each table."""
-
-    def __init__(self, tables: Tables, dialect: Dialect) -> None:
-        super().__init__(tables, dialect)
-        bookings = self.bookings
-        self.first_ledger = compiled(_first_ledger(tables, bookings), dialect)
-        self.next_ledger = compiled(_next_ledger(tables, bookings), dialect)
-        self.index = compiled(_index(tables), dialect)
-        self.note = compiled(insert(tables.history).values(named(*tables.history.c.keys())), dialect)
-        self.settle = compiled(update(bookings.table).where(bookings.as_read()).values(bookings.settled), dialect)
 
 
 class Sqlite:
@@ -122,6 +102,10 @@ class Sqlite:
     def write(self, connection: sqlite3.Connection, statement: Statement, values: Values) -> bool:
         """Run one writing statement; whether it wrote exactly one row."""
         return write(connection, _one(statement, values))
+
+    def erase(self, connection: sqlite3.Connection, statement: Statement, values: Values) -> None:
+        """Run one deleting statement."""
+        write(connection, _any(statement, values))
 
     def save(self, connection: sqlite3.Connection, change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
@@ -187,6 +171,10 @@ class Aiosqlite:
     async def write(self, connection: "AioConnection", statement: Statement, values: Values) -> bool:
         """Run one writing statement; whether it wrote exactly one row."""
         return await in_thread(connection, self._sync.write, statement, values)
+
+    async def erase(self, connection: "AioConnection", statement: Statement, values: Values) -> None:
+        """Run one deleting statement."""
+        await in_thread(connection, self._sync.erase, statement, values)
 
     async def save(self, connection: "AioConnection", change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
@@ -280,6 +268,11 @@ def _one(statement: Statement, values: Values) -> Plan:
     return (yield statement.sql, [statement.bind(values)]) == 1
 
 
+def _any(statement: Statement, values: Values) -> Plan:
+    yield statement.sql, [statement.bind(values)]
+    return True
+
+
 def _save(statements: SqliteStatements, values: Values, index: list[Parameters], notes: list[Parameters]) -> Plan:
     ledger = statements.next_ledger if values["read_version"] else statements.first_ledger
     if (yield ledger.sql, [ledger.bind(values)]) != 1:
@@ -326,40 +319,6 @@ def _notes(statements: SqliteStatements, change: Change) -> list[Parameters]:
         )
         for number, line in enumerate(change.history)
     ]
-
-
-# ---- the statements ----
-
-
-def _first_ledger(tables: Tables, bookings: Bookings) -> ClauseElement:
-    """The first document, if the team's row is as read and nobody else wrote a first one."""
-    written = (bind("new_version"), bind("document"), bind("due_at_us"))
-    team_row = select(bind("booking_id"), *written).select_from(bookings.table).where(bookings.as_read())
-    columns = ["booking_id", "version", "document", "due_at_us"]
-    statement = sqlite.insert(tables.ledgers).from_select(columns, team_row)
-    return statement.on_conflict_do_nothing(index_elements=["booking_id"])
-
-
-def _next_ledger(tables: Tables, bookings: Bookings) -> ClauseElement:
-    """The next document, if the last one and the team's row are as read."""
-    ledgers = tables.ledgers
-    return (
-        update(ledgers)
-        .where(
-            ledgers.c.booking_id == bind("booking_id"),
-            ledgers.c.version == bind("read_version"),
-            select(bookings.key).where(bookings.as_read()).exists(),
-        )
-        .values(version=bind("new_version"), document=bind("document"), due_at_us=bind("due_at_us"))
-    )
-
-
-def _index(tables: Tables) -> ClauseElement:
-    """One payment's row, new or instead of the old one."""
-    statement = sqlite.insert(tables.payments).values(named(*tables.payments.c.keys()))
-    new = statement.excluded
-    changed = {name: new[name] for name in ("intent_id", "state", "amount_minor", "currency")}
-    return statement.on_conflict_do_update(index_elements=["booking_id", "attempt_id"], set_=changed)
 
 
 # ---- setting a connection up ----

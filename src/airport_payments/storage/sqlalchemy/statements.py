@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import BigInteger, String, Table, and_, bindparam, insert, literal_column, select, union, update
+from sqlalchemy import BigInteger, String, Table, and_, bindparam, delete, insert, literal_column, select, union, update
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import Column
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -70,6 +70,9 @@ class Statements:
             .order_by(history.c.version, history.c.line),
             dialect,
         )
+        self.newest = compiled(_newest(tables), dialect)
+        self.owned_by = compiled(_owned_by(bookings), dialect)
+        self.forget = compiled(_forget(tables, returning=returning), dialect)
         table, this = bookings.table, update(bookings.table).where(bookings.is_id("p_id"))
         said: list[Column[Any]] = [bookings.key] if returning else []
         self.add_booking = compiled(insert(table).values(bookings.added).returning(*said), dialect)
@@ -124,6 +127,42 @@ def _due(tables: Tables, bookings: Bookings) -> ClauseElement:
     page = all_parts.order_by(all_parts.selected_columns.booking_id).limit(bindparam("limit", type_=BigInteger))
     # Without an offset, SQLAlchemy's SQLite adds one as a parameter.
     return page.offset(literal_column("0"))
+
+
+def _newest(tables: Tables) -> ClauseElement:
+    """The next ledgers in the order of their ids, each with the time of its last line. It reads no more than the page."""
+    ledgers, history = tables.ledgers, tables.history
+    last = (
+        select(history.c.at_us)
+        .where(history.c.booking_id == ledgers.c.booking_id)
+        .order_by(history.c.version.desc(), history.c.line.desc())
+        .limit(literal_column("1"))
+        .offset(literal_column("0"))
+    )
+    rows = select(ledgers.c.booking_id, last.scalar_subquery()).where(
+        ledgers.c.booking_id > bindparam("after", type_=String)
+    )
+    page = rows.order_by(ledgers.c.booking_id).limit(bindparam("limit", type_=BigInteger))
+    return page.offset(literal_column("0"))
+
+
+def _owned_by(bookings: Bookings) -> ClauseElement:
+    """A customer's bookings. That is as quick as the team's own index on the owner."""
+    owner, key = bookings.owned()
+    page = select(key).where(owner, key > bindparam("after", type_=String)).order_by(key)
+    return page.limit(bindparam("limit", type_=BigInteger)).offset(literal_column("0"))
+
+
+def _forget(tables: Tables, *, returning: bool) -> ClauseElement:
+    """Lines of a booking's history, if its ledger is of the version that was read."""
+    ledgers, history = tables.ledgers, tables.history
+    as_read = select(ledgers.c.booking_id).where(
+        ledgers.c.booking_id == bind("booking_id"), ledgers.c.version == bind("read_version")
+    )
+    gone = delete(history).where(
+        history.c.booking_id == bind("history_of"), history.c.at_us < bind("before_us"), as_read.exists()
+    )
+    return gone.returning(history.c.line) if returning else gone
 
 
 def _has_state(payments: Table, state: IndexState) -> ColumnElement[bool]:
