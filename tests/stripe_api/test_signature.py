@@ -15,6 +15,7 @@ from airport_payments.stripe_api.signature import (
     MAX_BODY_BYTES,
     MAX_HEADER_CHARS,
     MAX_HEADER_PARTS,
+    MIN_SECRET_CHARS,
     sign,
     verify,
 )
@@ -47,6 +48,7 @@ def check(header=HEADER, body: bytes = BODY, secrets=(SECRET,), now: float = NOW
         f"t={NOW},v1={GOOD},v0={'f' * 64}",
         f"t={NOW},v0=,v1={GOOD}",
         f"t={NOW},v2=anything at all,v1={GOOD}",
+        f"t={NOW},v2=a=b,v1={GOOD}",
     ],
 )
 def test_what_stripe_sends_is_accepted(header) -> None:
@@ -243,3 +245,47 @@ def test_every_pair_is_compared_even_after_a_match(monkeypatch) -> None:
     check(f"t={NOW},v1={GOOD},v1={'0' * 64},v1={'1' * 64}", secrets=(SECRET, OTHER))
     assert len(compared) == 6
     assert all(type(side) is bytes for pair in compared for side in pair)
+
+
+_HEADER = "the Stripe-Signature header"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"header": None}, f"{_HEADER} is missing, or is not text"),
+        ({"header": "x" * (MAX_HEADER_CHARS + 1)}, f"{_HEADER} is too long"),
+        ({"header": "," * MAX_HEADER_PARTS}, f"{_HEADER} has too many parts"),
+        ({"header": f"t={NOW},v1=0"}, f"{_HEADER} is malformed: v1 is 64 hex digits"),
+        ({"header": f"t=now,v1={GOOD}"}, f"{_HEADER} is malformed: one t of digits"),
+        ({"header": f"t={NOW},v1={GOOD},-"}, f"{_HEADER} is malformed"),
+        ({"header": f"t={NOW}"}, f"{_HEADER} has no timestamp or no v1 signature"),
+        ({"body": b" " * (MAX_BODY_BYTES + 1)}, "the body is over the limit"),
+        ({"now": NOW + 301}, "the timestamp is outside the tolerance: check this machine's clock"),
+        (
+            {"secrets": (OTHER,)},
+            "no signature matches: the body is forged or altered, or the secret is another endpoint's",
+        ),
+        ({"secrets": ()}, "no webhook secret was given: without one, nothing can be verified"),
+        (
+            {"secrets": ("short",)},
+            "a webhook secret is empty or too short: copy the whole whsec_… from the endpoint",
+        ),
+    ],
+)
+def test_each_refusal_says_what_to_look_at(given, message) -> None:
+    with pytest.raises((InvalidSignature, ConfigurationError)) as caught:
+        check(**given)
+    assert str(caught.value) == message
+
+
+def test_a_secret_of_the_least_length_is_taken() -> None:
+    secret = "x" * MIN_SECRET_CHARS
+    check(f"t={NOW},v1={mac(secret=secret)}", secrets=(secret,))
+    with pytest.raises(ConfigurationError):
+        check(secrets=(secret[1:],))
+
+
+def test_a_secret_that_is_no_valid_text_is_refused_as_any_other_is() -> None:
+    with pytest.raises(InvalidSignature):
+        check(secrets=("whsec_" + chr(0xDCFF) * 10,))
