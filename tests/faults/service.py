@@ -57,13 +57,13 @@ def post_worker_init(worker: Any) -> None:
 # ---- what both colours share ----
 
 
-def engine_of(make: Callable[..., Any], driver: str) -> Any:
+def engine_of(make: Callable[..., Any], driver: str, **pool: Any) -> Any:
     """Return an engine on the database that the environment names: a file, or `DSN#schema`."""
     where = os.environ["FAULTS_DATABASE"]
     dsn, _, schema = where.partition("#")
     if schema:
-        return Schema(dsn, schema).engine(make, driver, pool_size=8, pool_timeout=10)
-    return make(f"sqlite{'' if driver == 'psycopg' else '+aiosqlite'}:///{where}", connect_args={"timeout": 20})
+        return Schema(dsn, schema).engine(make, driver, **(pool or {"pool_size": 8, "pool_timeout": 10}))
+    return make(f"sqlite{'' if driver == 'psycopg' else '+aiosqlite'}:///{where}", connect_args={"timeout": 20}, **pool)
 
 
 def clock() -> datetime:

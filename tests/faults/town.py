@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 from tests.conftest import Processes
 from tests.faults.service import TABLES, engine_of
 from tests.postgres import Schema
@@ -93,7 +94,7 @@ class Town:
         }  # fmt: skip
         self.pass_time(0)
         with _environment(FAULTS_DATABASE=self.where):
-            self.engine = engine_of(create_engine, "psycopg")
+            self.engine = engine_of(create_engine, "psycopg", poolclass=NullPool)
         self.repository = SqlAlchemyBookingRepository(self.engine)
         self.repository.create_tables()
         with self.engine.begin() as connection:
@@ -118,6 +119,11 @@ class Town:
             sys.executable, "-m", *words, name="service", env=self._environment, cwd=REPOSITORY,
             ready=f"http://127.0.0.1:{self.port}/health",
         )  # fmt: skip
+
+    @property
+    def processes_wanted(self) -> int:
+        """How many processes serve."""
+        return 2 if self.server == "gunicorn" else 1
 
     def workers(self) -> list[int]:
         return sorted(int(path.name) for path in self.pids.iterdir())
