@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from airport_payments.core.model import (
     Booking,
@@ -18,6 +18,9 @@ from airport_payments.core.model import (
 )
 
 _NOTHING: Final = Ledger()
+# Each table, whether the booking was in it, and as what; and how many lines its history had.
+_Rows: TypeAlias = list[tuple[dict[str, Any], bool, Any]]
+_Before: TypeAlias = tuple[_Rows, int]
 
 
 class _Tables:
@@ -66,18 +69,44 @@ class _Tables:
                 return False
             if (now.owner, now.price, now.status) != (read.owner, read.price, read.status):
                 return False
-            if change.index and not self._index_rows(booking_id, change.index):
-                return False
-            # Nothing is refused below this line.
-            self._ledgers[booking_id] = change.ledger
-            if change.due_at is None:
-                self._due.pop(booking_id, None)
-            else:
-                self._due[booking_id] = change.due_at
-            self._history.setdefault(booking_id, []).extend(change.history)
-            if change.booking_status is not None:
-                self._bookings[booking_id] = replace(now, status=change.booking_status)
-            return True
+            before = self._kept(booking_id)
+            try:
+                return self._write(change, now)
+            except BaseException:
+                # Ctrl-C in the middle: whoever catches it goes on with what was.
+                self._put_back(booking_id, *before)
+                raise
+
+    def _write(self, change: Change, now: Booking) -> bool:
+        booking_id = change.booking_id
+        if change.index and not self._index_rows(booking_id, change.index):
+            return False
+        # Nothing is refused below this line.
+        self._ledgers[booking_id] = change.ledger
+        if change.due_at is None:
+            self._due.pop(booking_id, None)
+        else:
+            self._due[booking_id] = change.due_at
+        self._history.setdefault(booking_id, []).extend(change.history)
+        if change.booking_status is not None:
+            self._bookings[booking_id] = replace(now, status=change.booking_status)
+        return True
+
+    def _kept(self, booking_id: str) -> _Before:
+        """Return what `_write` may change. The lock is held."""
+        tables: tuple[dict[str, Any], ...] = (self._bookings, self._ledgers, self._due, self._index)
+        return [(t, booking_id in t, t.get(booking_id)) for t in tables], len(self._history.get(booking_id, ()))
+
+    def _put_back(self, booking_id: str, rows: _Rows, lines: int) -> None:
+        for intent_id in [i for i, owner in self._intents.items() if owner == booking_id]:
+            del self._intents[intent_id]
+        for table, was_there, value in rows:
+            table.pop(booking_id, None)
+            if was_there:
+                table[booking_id] = value
+        del self._history.get(booking_id, [])[lines:]
+        rows_now = self._index.get(booking_id, {}).values()
+        self._intents.update({r.intent_id: booking_id for r in rows_now if r.intent_id is not None})
 
     def _index_rows(self, booking_id: str, new: Sequence[IndexRow]) -> bool:
         """Take in new index rows, or none of them and return False if one breaks a rule. The lock is held."""

@@ -1,0 +1,76 @@
+"""Every repository of ours keeps the contract: the public suite, on all of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.postgres import Schema
+from tests.storage.harnesses import InMemory, OnAsyncSqlite, OnFlights, OnPostgresql, OnSqlite
+from tests.storage.stores import ON_POSTGRESQL, TABLES
+
+from airport_payments.storage.memory import AsyncMemoryBookingRepository, MemoryBookingRepository
+from airport_payments.storage.sqlalchemy import SqlAlchemyBookingRepository
+from airport_payments.testing.repository_conformance import RepositoryConformance
+
+EMBEDDED = {
+    "memory": lambda path: InMemory(MemoryBookingRepository),
+    "memory-async": lambda path: InMemory(AsyncMemoryBookingRepository),
+    "sqlite": lambda path: OnSqlite(path / "payments.db"),
+    "sqlite-async": lambda path: OnAsyncSqlite(path / "payments.db"),
+}
+
+
+class TestEmbedded(RepositoryConformance):
+    """In memory and on SQLite."""
+
+    @pytest.fixture(params=list(EMBEDDED))
+    def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+        return EMBEDDED[request.param](tmp_path)
+
+
+def emptied(schema: Schema, *tables: str) -> None:
+    schema.run("; ".join(f"DELETE FROM {table}" for table in tables))
+
+
+@pytest.fixture(scope="session")
+def kept_schema(postgres_dsn: str) -> Iterator[Schema]:
+    """A schema with our tables, made once."""
+    from sqlalchemy import create_engine
+
+    schema = Schema(postgres_dsn)
+    engine = schema.engine(create_engine, "psycopg")
+    SqlAlchemyBookingRepository(engine).create_tables()
+    engine.dispose()
+    yield schema
+    schema.drop()
+
+
+class TestPostgresql(RepositoryConformance):
+    """On PostgreSQL, by each driver."""
+
+    @pytest.fixture(params=list(ON_POSTGRESQL))
+    def harness(self, request: pytest.FixtureRequest, kept_schema: Schema) -> Any:
+        emptied(kept_schema, *TABLES)
+        return OnPostgresql(kept_schema, request.param)
+
+
+@pytest.fixture(scope="session")
+def flights_schema(postgres_dsn: str) -> Iterator[Schema]:
+    """A schema with a team's table."""
+    schema = Schema(postgres_dsn)
+    yield schema
+    schema.drop()
+
+
+class TestOwnTable(RepositoryConformance):
+    """On a table of a team's, with numbers for ids and prices in major units."""
+
+    @pytest.fixture(params=["sqlite", "psycopg", "asyncpg"])
+    def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+        schema = None if request.param == "sqlite" else request.getfixturevalue("flights_schema")
+        made = OnFlights(schema, request.param, tmp_path / "team.db")
+        if schema is not None:
+            emptied(schema, "flights", *[table for table in TABLES if table != "airport_bookings"])
+        yield made
+        made.close()
