@@ -1,16 +1,18 @@
 """Our own repositories for the conformance suite: every database, driver and colour, on tables of ours and of a team's."""
 
 import asyncio
+import queue
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
+from examples import psycopg_repository
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -115,7 +117,9 @@ def of_row(row: Sequence[Any]) -> Booking:
 class OnAsyncSqlite(OnSqlite):
     @asynccontextmanager
     async def repository(self) -> AsyncIterator[Any]:
-        engine = create_async_engine(f"sqlite+aiosqlite:///{self.path}", poolclass=AsyncAdaptedQueuePool, **MANY_THREADS)
+        engine = create_async_engine(
+            f"sqlite+aiosqlite:///{self.path}", poolclass=AsyncAdaptedQueuePool, **MANY_THREADS
+        )
         hurry(engine.sync_engine)
         threads: list[Any] = []
         event.listen(engine.sync_engine, "connect", lambda made, _: threads.append(made.driver_connection._thread))
@@ -233,7 +237,9 @@ class OnFlights(OnPostgresql):
         }  # fmt: skip
         ref = int(booking.id)
         with self.own.begin() as connection:
-            done = connection.execute(update(FLIGHTS).where(FLIGHTS.c.ref == ref).values(values).returning(FLIGHTS.c.ref))
+            done = connection.execute(
+                update(FLIGHTS).where(FLIGHTS.c.ref == ref).values(values).returning(FLIGHTS.c.ref)
+            )
             if not done.all():
                 connection.execute(insert(FLIGHTS).values(ref=ref, **values))
 
@@ -261,3 +267,79 @@ class OnFlights(OnPostgresql):
         # NUMERIC(12, 2) has ten digits before the point.
         numbered = [replace(booking, id=str(n), owner="7") for n, booking in enumerate(super().limits(), 1)]
         return [b for b in numbered if b.price.amount_minor < 10**12]
+
+
+# ---- the example to copy ----
+
+BOOKINGS = """
+CREATE TABLE bookings (id text PRIMARY KEY, customer text NOT NULL, amount_minor bigint NOT NULL, currency text NOT NULL,
+    status text NOT NULL, hold_until timestamptz);
+"""
+
+
+class OnPsycopg(Harness):
+    """The repository of examples/psycopg_repository.py, or one made of it."""
+
+    def __init__(self, schema: Schema, module: Any = psycopg_repository) -> None:
+        self.schema, self.module = schema, module
+
+    @contextmanager
+    def connect(self) -> Iterator[psycopg.Connection[Any]]:
+        """Lend a connection, as a pool would."""
+        options = f"-csearch_path={self.schema.name} -ctimezone=Asia/Kolkata"
+        with psycopg.connect(self.schema.dsn, options=options) as connection:
+            yield connection
+
+    @contextmanager
+    def repository(self) -> Iterator[Any]:
+        with Pool(self.connect) as pool:
+            yield self.module.PsycopgBookingRepository(pool.connection)
+
+    def write_booking(self, booking: Booking) -> None:
+        price = booking.price
+        with self.connect() as connection:
+            connection.execute(
+                "INSERT INTO bookings VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET customer = "
+                "excluded.customer, amount_minor = excluded.amount_minor, currency = excluded.currency, "
+                "status = excluded.status, hold_until = excluded.hold_until",
+                (booking.id, booking.owner, price.amount_minor, price.currency, booking.status, booking.hold_until),
+            )
+
+    def read_booking(self, booking_id: str) -> Booking | None:
+        with self.connect() as connection:
+            row = connection.execute(
+                "SELECT id, customer, amount_minor, currency, status, hold_until AT TIME ZONE 'UTC' FROM bookings "
+                "WHERE id = %s",
+                (booking_id,),
+            ).fetchone()
+        if row is None:
+            return None
+        held = None if row[5] is None else row[5].replace(tzinfo=UTC)
+        return Booking(row[0], row[1], Money(row[2], row[3]), BookingStatus(row[4]), held)
+
+
+class Pool:
+    """As many connections as are in use at once, kept."""
+
+    def __init__(self, connect: Any) -> None:
+        self.stack, self.connect = ExitStack(), connect
+        self.idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[Any]:
+        try:
+            taken = self.idle.get_nowait()
+        except queue.Empty:
+            taken = self.stack.enter_context(self.connect())
+        try:
+            yield taken
+            taken.commit()
+        finally:
+            taken.rollback()
+            self.idle.put(taken)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import psycopg_repository
 from tests.postgres import Schema
-from tests.storage.harnesses import InMemory, OnAsyncSqlite, OnFlights, OnPostgresql, OnSqlite
+from tests.storage.harnesses import BOOKINGS, InMemory, OnAsyncSqlite, OnFlights, OnPostgresql, OnPsycopg, OnSqlite
 from tests.storage.stores import ON_POSTGRESQL, TABLES
 
 from airport_payments.storage.memory import AsyncMemoryBookingRepository, MemoryBookingRepository
@@ -74,3 +75,21 @@ class TestOwnTable(RepositoryConformance):
             emptied(schema, "flights", *[table for table in TABLES if table != "airport_bookings"])
         yield made
         made.close()
+
+
+@pytest.fixture(scope="session")
+def psycopg_schema(postgres_dsn: str) -> Iterator[Schema]:
+    """A schema with the tables of the example in plain psycopg."""
+    schema = Schema(postgres_dsn)
+    schema.run(BOOKINGS + psycopg_repository.TABLES)
+    yield schema
+    schema.drop()
+
+
+class TestPlainPsycopg(RepositoryConformance):
+    """The example to copy."""
+
+    @pytest.fixture
+    def harness(self, psycopg_schema: Schema) -> Any:
+        emptied(psycopg_schema, "bookings", "payment_ledgers", "payment_index", "payment_history")
+        return OnPsycopg(psycopg_schema)

@@ -1,4 +1,6 @@
-"""A pytest suite for the repository that you wrote on your own tables, sync or async. It needs one fixture:
+"""A pytest suite for the repository that you wrote on your own tables, sync or async.
+
+It needs one fixture:
 
     class OurDatabase(Harness):
         def __init__(self, dsn): ...

@@ -46,6 +46,14 @@ class Beside:
         """Whether it still does what it was told."""
         return len(self._given) < self._asked
 
+    def still_busy(self) -> bool:
+        """Wait a little for what it does; whether it goes on. What came of it too late is thrown away."""
+        while self.busy and self._take(PATIENCE_S):
+            pass
+        if not self.busy:
+            self.done()
+        return self.busy
+
     def do(self, order: Callable[[Subject], object]) -> None:
         """Tell it to do something, and wait until it is done or seems to wait for us."""
         self._orders.put(order)

@@ -2,34 +2,44 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import cast
 
-from airport_payments.core.model import BookingStatus, Change, Snapshot
+from airport_payments.core.model import Booking, BookingStatus, Change, Snapshot
 from airport_payments.testing.repository_conformance.beside import Beside
 from airport_payments.testing.repository_conformance.picture import picture
-from airport_payments.testing.repository_conformance.steps import MOST_STEPS, at_each_step, broken_off, code_of, count_steps
+from airport_payments.testing.repository_conformance.steps import (
+    MOST_STEPS,
+    at_each_step,
+    broken_off,
+    code_of,
+    count_steps,
+)
 from airport_payments.testing.repository_conformance.subject import Subject, plain
 from airport_payments.testing.repository_conformance.telling import must
-from airport_payments.testing.repository_conformance.values import change, line, opening, paying
+from airport_payments.testing.repository_conformance.values import change, line, paying
 
 ONE_TRANSACTION = (
-    "save() writes all of a change in one transaction, committed once and at its end: the ledger, the index rows, the history, "
-    "the team's status"
+    "save() writes all of a change in one transaction, committed once and at its end: the ledger, the index rows, the "
+    "history, the team's status"
 )
 BROKEN_OFF = (
-    "a save() that is broken off is rolled back whole, or had been committed whole: begin and end the transaction in a `with`, "
-    "and never commit in a `finally`"
+    "a save() that is broken off is rolled back whole, or had been committed whole: begin and end the transaction in "
+    "a `with`, and never commit in a `finally`"
 )
 LOCK = (
     "save() locks or changes the team's row in its transaction before it judges it (SELECT … FOR NO KEY UPDATE, or one "
     "UPDATE … WHERE with the owner, price and status as read), so that nobody changes it in between"
 )
 COMPARE = (
-    "save() compares the version and writes in one statement (UPDATE … WHERE version = …, INSERT … ON CONFLICT DO NOTHING), and "
-    "looks at whether it wrote a row: reading the version first and writing later loses an update"
+    "save() compares the version and writes in one statement (UPDATE … WHERE version = …, INSERT … ON CONFLICT DO NOTHING), "
+    "and looks at whether it wrote a row: reading the version first and writing later loses an update"
 )
 
 
-def amid(subject: Subject, beside: Beside, call: Callable[[], object], at: int, does: Callable[[Subject], object]) -> object:
+def amid(
+    subject: Subject, beside: Beside, call: Callable[[], object], at: int, does: Callable[[Subject], object]
+) -> object:
     """Make a call, let somebody else do something before its step `at`, and return what the call returned."""
 
     def interject(step: int) -> None:
@@ -50,10 +60,12 @@ class Crashes:
         old = picture(subject, subject.id())
         seen: list[tuple[int, object]] = []
         with Beside(subject.harness) as beside:
+            beside.do(lambda other: picture(other, made.booking_id))
+            beside.done()
 
             def look(step: int) -> None:
                 # One that has to wait for our lock sees nothing at this step. Its picture may be of two moments.
-                if beside.busy:
+                if beside.still_busy():
                     return
                 beside.do(lambda other: picture(other, made.booking_id))
                 if not beside.busy:
@@ -71,20 +83,23 @@ class Crashes:
     def test_a_save_that_is_broken_off_at_any_step_is_whole_or_nothing(self, subject: Subject) -> None:
         """Ctrl-C, a time-out of the worker, a cancelled task; and the next call finds no open transaction."""
         read = subject.add(1)
-        count_steps(subject, lambda: subject.repository.save(paying(read, "pi_1")))
+        count_steps(subject, partial(subject.repository.save, paying(read, "pi_1")))
         with Beside(subject.harness) as beside:
             for number in range(2, MOST_STEPS + 2):
                 read = subject.add(number)
                 old = picture(subject, read.booking.id)
                 made = paying(read, f"pi_{number}0")
-                went_on = broken_off(subject, lambda made=made: subject.repository.save(made), number - 1)
-                beside.do(lambda other, made=made, old=old: whole(other, old.snapshot, made))
-                (version,) = beside.done()
+                went_on = broken_off(subject, partial(subject.repository.save, made), number - 1)
+                beside.do(partial(whole, old.snapshot, made))
+                (version,) = cast("list[int]", beside.done())
                 # And so can another writer write, and we too.
-                beside.do(lambda other, made=made: other.save(change(other.load(made.booking_id))))
+                beside.do(partial(save_again, made.booking_id))
                 must(beside.done() == [True], f"{BROKEN_OFF}. The next save() found it in the way")
                 again = subject.load(made.booking_id)
-                must(again.ledger.version == version + 1, f"{BROKEN_OFF}. The connection that was broken off sees old rows")
+                must(
+                    again.ledger.version == version + 1,
+                    f"{BROKEN_OFF}. The connection that was broken off sees old rows",
+                )
                 must(subject.save(change(again)), f"{BROKEN_OFF}. The next save() of the same repository failed")
                 if not went_on:
                     break
@@ -94,7 +109,7 @@ class Crashes:
         for first in (True, False):
             start = 1 if first else 400
             read = self._read(subject, start, first=first)
-            steps = count_steps(subject, lambda: subject.repository.save(change(read, lines=[line("we")])))
+            steps = count_steps(subject, partial(subject.repository.save, change(read, lines=[line("we")])))
             with Beside(subject.harness) as beside:
                 for step in range(1, steps + 1):
                     read = self._read(subject, start + step, first=first)
@@ -102,11 +117,11 @@ class Crashes:
                     answer = amid(
                         subject,
                         beside,
-                        lambda ours=ours: subject.repository.save(ours),
+                        partial(subject.repository.save, ours),
                         step,
-                        lambda other, theirs=theirs: other.save(theirs),
+                        partial(save_in, theirs),
                     )
-                    answers = [plain(answer), *beside.done()]
+                    answers = [plain(answer), *map(plain, beside.done())]
                     story = [one.decision for one in subject.history(read.booking.id)]
                     version = subject.load(read.booking.id).ledger.version
                     ok = sum(answers) == 1 and story == ["we" if answers[0] else "they"]
@@ -123,7 +138,7 @@ class Crashes:
     def test_what_the_team_changes_during_a_save_is_never_overwritten(self, subject: Subject) -> None:
         """The half-match as a race: the row moves on between our check and our write."""
         read = subject.add(1)
-        steps = count_steps(subject, lambda: subject.repository.save(paying(read)))
+        steps = count_steps(subject, partial(subject.repository.save, paying(read)))
         with Beside(subject.harness) as beside:
             for step in range(1, steps + 1):
                 read = subject.add(step + 1)
@@ -132,41 +147,57 @@ class Crashes:
                 answer = amid(
                     subject,
                     beside,
-                    lambda made=made: subject.repository.save(made),
+                    partial(subject.repository.save, made),
                     step,
-                    lambda other, gone=gone: other.write(gone) and None,
+                    partial(write_in, gone),
                 )
                 beside.done()
                 row = subject.row(read.booking.id)
-                must(row == gone, LOCK, seen=f"at step {step} the team cancelled; the row is {row}, save() said {answer}")
+                must(
+                    row == gone, LOCK, seen=f"at step {step} the team cancelled; the row is {row}, save() said {answer}"
+                )
                 version = subject.load(read.booking.id).ledger.version
-                must(version == int(plain(answer)), f"save() returns True if it wrote, and else False. {LOCK}", seen=version)
+                must(
+                    version == int(plain(answer)),
+                    f"save() returns True if it wrote, and else False. {LOCK}",
+                    seen=version,
+                )
 
     def test_get_reads_the_row_and_the_ledger_at_one_moment(self, subject: Subject) -> None:
         """A save that comes between the two reads makes a snapshot that never was."""
         subject.add(1)
-        steps = count_steps(subject, lambda: subject.repository.get(subject.id(1)))
+        steps = count_steps(subject, partial(subject.repository.get, subject.id(1)))
         with Beside(subject.harness) as beside:
             for step in range(1, steps + 1):
                 made = paying(subject.add(step + 1), f"pi_{step}0")
-                found = amid(
-                    subject,
-                    beside,
-                    lambda made=made: subject.repository.get(made.booking_id),
-                    step,
-                    lambda other, made=made: other.save(made),
-                )
+                call = partial(subject.repository.get, made.booking_id)
+                found = cast("Snapshot", amid(subject, beside, call, step, partial(save_in, made)))
                 must(beside.done() == [True], "save() waits for nobody who only reads")
                 status, version = found.booking.status, found.ledger.version
                 must(
                     (status, version) in {(BookingStatus.PENDING, 0), (BookingStatus.CONFIRMED, 1)},
-                    "get() reads the team's row and the ledger in one statement (a join), or in one transaction of REPEATABLE "
-                    "READ",
+                    "get() reads the team's row and the ledger in one statement (a join), or in one REPEATABLE READ "
+                    "transaction",
                     seen=f"{status} with version {version}",
                 )
 
 
-def whole(other: Subject, old: object, made: Change) -> int:
+def save_in(made: Change, other: Subject) -> bool:
+    """Let another save."""
+    return other.save(made)
+
+
+def save_again(booking_id: str, other: Subject) -> bool:
+    """Let another save on what it finds."""
+    return other.save(change(other.load(booking_id)))
+
+
+def write_in(row: Booking, other: Subject) -> None:
+    """Let the team write."""
+    other.write(row)
+
+
+def whole(old: object, made: Change, other: Subject) -> int:
     """Check that a save was written whole or not at all, and return the version that stands."""
     booking_id, intent_id = made.booking_id, made.index[0].intent_id or ""
     now = other.load(booking_id)

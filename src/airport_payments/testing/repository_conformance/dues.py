@@ -1,7 +1,7 @@
 """`due`: what the background work finds, page by page."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -12,14 +12,16 @@ from airport_payments.testing.repository_conformance.values import DAY, LATER, N
 
 MOMENT = timedelta(microseconds=1)
 ORDER = (
-    "due() is ordered by the id as a text, by code points as Python's sorted() does (COLLATE \"C\" in PostgreSQL), and "
+    'due() is ordered by the id as a text, by code points as Python\'s sorted() does (COLLATE "C" in PostgreSQL), and '
     "`after` is compared in the same way"
 )
 UNWANTED = (
     "due() also has bookings with a payable payment (state 'payable') whose row is not pending any more or has another "
     "amount or currency than the payment's index row, whatever `before` is"
 )
-HELD = "due() also has pending bookings whose hold_until is at or before `before`, unless a payment of theirs is closing"
+HELD = (
+    "due() also has pending bookings whose hold_until is at or before `before`, unless a payment of theirs is closing"
+)
 
 
 class Dues:
@@ -40,8 +42,6 @@ class Dues:
 
     def test_before_may_have_any_zone(self, subject: Subject) -> None:
         """It is a moment, not a text."""
-        from datetime import timezone
-
         subject.saved(change(subject.add(), due=NOW))
         for hours in (-11, 5):
             zone = timezone(timedelta(hours=hours))
@@ -108,10 +108,12 @@ class Dues:
             ours = subject.write(replace(subject.booking(), id=name))
             made = subject.payment(f"at_{number}", f"pi_{number}")
             subject.saved(change(subject.load(name), made, due=NOW - timedelta(hours=number)))
-            held = {"hold_until": NOW} if subject.harness.holds and number % 2 else {}
-            subject.write(replace(ours, price=subject.harness.prices[1], **held))
+            held = NOW if subject.harness.holds and number % 2 else None
+            subject.write(replace(ours, price=subject.harness.prices[1], hold_until=held))
         found = subject.due()
-        must(len(found) == len(set(found)), "due() has each booking once, for however many reasons: UNION, not UNION ALL")
+        must(
+            len(found) == len(set(found)), "due() has each booking once, for however many reasons: UNION, not UNION ALL"
+        )
         must(sorted(found) == sorted(names), UNWANTED, seen=found)
         same(found, sorted(names), ORDER)
         for after in sorted(names):
@@ -141,8 +143,8 @@ class Dues:
         same(
             seen,
             names,
-            "due() pages by id: WHERE id > after ORDER BY id LIMIT …, over all that is due. What stays due on the first page "
-            "must not hide what comes behind it",
+            "due() pages by id: WHERE id > after ORDER BY id LIMIT …, over all that is due. What stays due on the first "
+            "page must not hide what comes behind it",
         )
 
     def test_the_edges_of_a_page(self, subject: Subject) -> None:

@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+import httpx
 
 from airport_payments.core.announcements import BookingConfirmed
 from airport_payments.core.decide.route import EventOutcome
@@ -14,6 +17,7 @@ from airport_payments.core.model import BookingStatus
 from airport_payments.core.views import ConfirmedPayment, CreatedPayment
 from airport_payments.gateway import PaymentGateway
 from airport_payments.gateway_async import AsyncPaymentGateway
+from airport_payments.repository import AsyncBookingRepository, BookingRepository
 from airport_payments.settings import StripeSettings
 from airport_payments.stripe_api.signature import sign
 from airport_payments.testing.fake_stripe import FakeStripe
@@ -25,6 +29,8 @@ from airport_payments.testing.repository_conformance.values import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+Gateway: TypeAlias = PaymentGateway | AsyncPaymentGateway
 
 KEY: Final = "sk_test_fake"
 SECRET: Final = "whsec_only_for_the_conformance_suite"  # noqa: S105 - made up
@@ -38,18 +44,21 @@ class Service:
         self.now: datetime = NOW
         self.fake = FakeStripe(KEY, clock=lambda: self.now)
         self.heard: list[BookingConfirmed] = []
-        self._clients: list[Any] = []
+        self._clients: list[httpx.Client | httpx.AsyncClient] = []
         self.gateways = [self._gateway(wrap(one)) for one in (subject.repository, subject.another())]
 
-    def _gateway(self, repository: AnyRepository) -> Any:
-        import httpx  # noqa: PLC0415 - the suite alone needs it here
-
+    def _gateway(self, repository: AnyRepository) -> Gateway:
         settings = StripeSettings(KEY, SECRET)
-        gateway: Any
+        gateway: Gateway
         if self.subject.asynchronous:
-            client: Any = httpx.AsyncClient(transport=self.fake.async_transport(), trust_env=False)
+            client = httpx.AsyncClient(transport=self.fake.async_transport(), trust_env=False)
+            self._clients.append(client)
             gateway = AsyncPaymentGateway(
-                cast("Any", repository), settings, http_client=client, clock=lambda: self.now, sleep=_no_wait_async
+                cast("AsyncBookingRepository", repository),
+                settings,
+                http_client=client,
+                clock=lambda: self.now,
+                sleep=_no_wait_async,
             )
 
             async def hear_async(told: BookingConfirmed) -> None:
@@ -57,31 +66,38 @@ class Service:
 
             gateway.on(BookingConfirmed, name="suite")(hear_async)
         else:
-            client = httpx.Client(transport=self.fake.transport(), trust_env=False)
+            sync = httpx.Client(transport=self.fake.transport(), trust_env=False)
+            self._clients.append(sync)
             gateway = PaymentGateway(
-                cast("Any", repository), settings, http_client=client, clock=lambda: self.now, sleep=_no_wait
+                cast("BookingRepository", repository),
+                settings,
+                http_client=sync,
+                clock=lambda: self.now,
+                sleep=_no_wait,
             )
             gateway.on(BookingConfirmed, name="suite")(self.heard.append)
-        self._clients.append(client)
         return gateway
 
     def close(self) -> None:
         """Close the clients."""
         for client in self._clients:
-            self.subject.run(client.aclose() if self.subject.asynchronous else client.close())
+            if isinstance(client, httpx.AsyncClient):
+                self.subject.run(client.aclose())
+            else:
+                client.close()
 
-    def create(self, gateway: Any, booking_id: str) -> Any:
+    def create(self, booking_id: str, gateway: Gateway) -> object:
         """Ask for a payment of a booking, as its owner."""
         harness = self.subject.harness
         return gateway.create_payment(booking_id, owner=harness.owner(1), amount=harness.prices[0])
 
     def paid(self) -> str:
         """Let a customer open a payment of the first booking and pay it; its webhooks are still under way."""
-        created = self.subject.run(self.create(self.gateways[0], self.subject.add().booking.id))
+        created = cast("CreatedPayment", self.subject.run(self.create(self.subject.add().booking.id, self.gateways[0])))
         self.fake.pay(created.payment_intent_id)
-        return str(created.payment_intent_id)
+        return created.payment_intent_id
 
-    def webhook(self, gateway: Any) -> Any:
+    def webhook(self, gateway: Gateway) -> object:
         """Deliver the event that tells of the payment."""
         (event,) = [e for e in self.fake.events.values() if e["type"] == "payment_intent.succeeded"]
         body = json.dumps(event).encode()
@@ -98,11 +114,13 @@ class Service:
             for gateway in self.gateways:
                 subject.run(gateway.tick())
             self.now += timedelta(seconds=1)
-        must(len({one.id for one in self.heard}) == 1, f"one confirmation, one announcement. {COMPARE}", seen=self.heard)
+        must(
+            len({one.id for one in self.heard}) == 1, f"one confirmation, one announcement. {COMPARE}", seen=self.heard
+        )
 
-    def many(self, count: int, call: Callable[[Any], Any]) -> list[Callable[[], object]]:
+    def many(self, count: int, call: Callable[[Gateway], object]) -> list[Callable[[], object]]:
         """Return so many calls, by both processes."""
-        return [lambda g=self.gateways[n % 2]: call(g) for n in range(count)]
+        return [partial(call, self.gateways[n % 2]) for n in range(count)]
 
 
 def _no_wait(_: float) -> None:
@@ -132,8 +150,8 @@ def fine(answers: Sequence[object], kinds: type | tuple[type, ...]) -> None:
     bad = [answer for answer in answers if not isinstance(answer, kinds)]
     if bad and isinstance(bad[0], BaseException):
         raise AssertionError(
-            f"with many at once the gateway failed on this repository: {type(bad[0]).__name__}: {bad[0]}. Where save() loses a "
-            "race it returns False, and the next get() sees what the winner wrote"
+            f"with many at once the gateway failed on this repository: {type(bad[0]).__name__}: {bad[0]}. Where save() "
+            "loses a race it returns False, and the next get() sees what the winner wrote"
         ) from bad[0]
     must(not bad, f"with many at once the gateway answered otherwise than alone. {COMPARE}", seen=bad)
 
@@ -145,7 +163,7 @@ class Gateways:
         """Two PaymentIntents could both be paid."""
         booking_id = subject.add().booking.id
         with service(subject) as shop:
-            answers = subject.together(shop.many(8, lambda gateway: shop.create(gateway, booking_id)))
+            answers = subject.together(shop.many(8, partial(shop.create, booking_id)))
             fine(answers, CreatedPayment)
             must(len(shop.fake.intents) == 1, COMPARE, seen=f"{len(shop.fake.intents)} PaymentIntents")
             found = {subject.find(intent_id) for intent_id in shop.fake.intents}
@@ -167,7 +185,7 @@ class Gateways:
             intent_id = shop.paid()
             owner = subject.harness.owner(1)
 
-            def confirm(gateway: Any) -> Any:
+            def confirm(gateway: Gateway) -> object:
                 return gateway.confirm_payment(subject.id(), intent_id, owner=owner)
 
             answers = subject.together([*shop.many(4, shop.webhook), *shop.many(4, confirm)])
@@ -181,7 +199,7 @@ class Gateways:
             for number in range(1, 7):
                 ours = subject.add(number).booking
                 failing.discard(ours.id)
-                subject.run(shop.create(shop.gateways[0], ours.id))
+                subject.run(shop.create(ours.id, shop.gateways[0]))
                 subject.write(replace(ours, status=BookingStatus.CANCELLED))
             failing |= {subject.id(1), subject.id(2)}
             for _ in range(4):
@@ -189,7 +207,8 @@ class Gateways:
             closed = sum(intent["status"] == "canceled" for intent in shop.fake.intents.values())
             must(
                 closed == 4,
-                "due() pages by id, WHERE id > after ORDER BY id: what stays due on the first page must not hide what is behind it",
+                "due() pages by id, WHERE id > after ORDER BY id: what stays due on the first page must "
+                "not hide what is behind it",
                 seen=f"{closed} of 4 payments of cancelled bookings were closed",
             )
 

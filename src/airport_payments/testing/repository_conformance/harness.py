@@ -33,7 +33,7 @@ class Harness(ABC):
 
     @abstractmethod
     def repository(self) -> Opening:
-        """Open a repository on the test's database, as `@contextmanager` or `@asynccontextmanager`; close it after the yield.
+        """Open a repository on the test's database, as `@contextmanager` or `@asynccontextmanager`, and close it after it.
 
         It is called several times in a test. Each repository has connections of its own, as if in a process of its own. One
         that keeps everything in memory is the same each time.

@@ -49,18 +49,26 @@ class Limits:
 
     def test_times_at_their_limits_come_back_exactly(self, subject: Subject) -> None:
         """The last microsecond of the year 9999."""
-        made = subject.saved(change(subject.add(), subject.payment(opened_at=DISTANT), due=DISTANT, lines=[line("x", DISTANT)]))
+        made = subject.saved(
+            change(subject.add(), subject.payment(opened_at=DISTANT), due=DISTANT, lines=[line("x", DISTANT)])
+        )
         same(subject.load(subject.id()).ledger, made.ledger, ALL_OF_IT)
         same(subject.history(subject.id()), list(made.history), ALL_OF_IT)
         for before, expected in ((DISTANT, [subject.id()]), (DISTANT - timedelta(microseconds=1), [])):
-            same(subject.due(before), expected, "due_at keeps microseconds up to the year 9999: no column of seconds, no float")
+            same(
+                subject.due(before),
+                expected,
+                "due_at keeps microseconds up to the year 9999: no column of seconds, no float",
+            )
 
     def test_a_large_ledger_comes_back_exactly(self, subject: Subject) -> None:
         """Some 150 KB."""
         news = tuple(f"n/{k}" for k in range(20))
         many = tuple(closed(subject.payment(f"at_{n}", f"pi_{n}", news=news)) for n in range(400))
         made = subject.saved(change(subject.add(), *many))
-        same(subject.load(subject.id()), Snapshot(subject.booking(), made.ledger), f"the document is a TEXT: {ALL_OF_IT}")
+        same(
+            subject.load(subject.id()), Snapshot(subject.booking(), made.ledger), f"the document is a TEXT: {ALL_OF_IT}"
+        )
         must(subject.find("pi_399") == subject.id(), "save() writes every index row of a change, however many")
 
     def test_a_long_story_comes_back_exactly(self, subject: Subject) -> None:

@@ -24,8 +24,7 @@ class Reading:
 
     def test_get_before_the_first_save_is_the_teams_row_and_an_empty_ledger(self, subject: Subject) -> None:
         """The team's code knows nothing of ledgers."""
-        held = {"hold_until": LATER} if subject.harness.holds else {}
-        ours = subject.write(subject.booking(**held))
+        ours = subject.write(subject.booking(1, **subject.held(LATER)))
         found = subject.get(ours.id)
         same(found, Snapshot(ours, Ledger()), "get() returns a Ledger() for a row that has none yet: use an outer join")
 
@@ -54,7 +53,9 @@ class Reading:
         """The team changes its rows without telling anyone."""
         subject.saved(opening(subject.add()))
         for price in subject.harness.prices[1:]:
-            now = subject.write(subject.booking(price=price, status=BookingStatus.CANCELLED, owner=subject.harness.owner(2)))
+            now = subject.write(
+                subject.booking(price=price, status=BookingStatus.CANCELLED, owner=subject.harness.owner(2))
+            )
             same(
                 subject.load(now.id).booking,
                 now,
@@ -76,7 +77,11 @@ class Reading:
             )
         for intent_id in ("pi_4", "pi", "pi__", "PI_1", ""):
             found = subject.find(intent_id)
-            must(found is None, "find() returns None for an intent that nobody has, compared exactly", seen=(intent_id, found))
+            must(
+                found is None,
+                "find() returns None for an intent that nobody has, compared exactly",
+                seen=(intent_id, found),
+            )
 
     def test_find_forgets_an_intent_that_its_payment_no_longer_has(self, subject: Subject) -> None:
         """An index row replaces the one of the same booking and attempt."""
@@ -95,7 +100,9 @@ class Reading:
         must(subject.history(subject.id()) == [], "history() of a booking without any is empty")
         told: list[HistoryLine] = []
         for number in range(12):
-            lines = [line(f"{number}.{part}", NOW - timedelta(minutes=number)) for part in range(12 if number == 3 else 2)]
+            lines = [
+                line(f"{number}.{part}", NOW - timedelta(minutes=number)) for part in range(12 if number == 3 else 2)
+            ]
             subject.saved(change(read, lines=lines))
             read = subject.load(subject.id())
             told += lines
@@ -111,7 +118,7 @@ class Reading:
         lines = [
             HistoryLine(NOW, "fact", "décision ✈ \U0001f6eb", "evt_1", "pi_1"),
             HistoryLine(LATER, "", "", None, None),
-            HistoryLine(NOW, " fact ", "it's \"100%\"; -- \\ \n\t %s :x", "evt_" + "x" * 251, "pi_" + "x" * 252),
+            HistoryLine(NOW, " fact ", ' it\'s "100%"; -- \\ \n\t %s :x ', "evt_" + "x" * 251, "pi_" + "x" * 252),
             HistoryLine(NOW, "fact", "x" * 10_000),
         ]
         subject.saved(change(subject.add(), lines=lines))
@@ -123,8 +130,9 @@ class Reading:
         subject.saved(change(subject.add(), due=NOW, lines=[line("once")]))
 
         def answer() -> object:
-            named = {"before": NOW, "after": None, "limit": 9}
-            return subject.ask("history", subject.id()) if method == "history" else subject.ask("due", **named)
+            if method == "history":
+                return subject.ask("history", subject.id())
+            return subject.ask("due", before=NOW, after=None, limit=9)
 
         first = answer()
         if isinstance(first, list):

@@ -49,7 +49,11 @@ def refused(subject: Subject, made: Change, why: str) -> None:
     __tracebackhide__ = True
     before = picture(subject, made.booking_id)
     must(not subject.save(made), why, seen="it returned True")
-    same(picture(subject, made.booking_id), before, f"a save that returns False writes nothing: roll it back whole. {why}")
+    same(
+        picture(subject, made.booking_id),
+        before,
+        f"a save that returns False writes nothing: roll it back whole. {why}",
+    )
 
 
 both_kinds = pytest.mark.parametrize("make", [full, without_status], ids=["with_status", "without_status"])
@@ -60,8 +64,7 @@ class Saving:
 
     def test_a_save_writes_the_new_status_and_nothing_else_of_the_teams_row(self, subject: Subject) -> None:
         """The library writes one column of theirs."""
-        held = {"hold_until": LATER} if subject.harness.holds else {}
-        read = subject.add(**held)
+        read = subject.add(1, **subject.held(LATER))
         subject.saved(full(read))
         same(
             subject.row(subject.id()),
@@ -73,7 +76,11 @@ class Saving:
         """`booking_status` None is no status."""
         read = subject.add(status=BookingStatus.CANCELLED)
         subject.saved(change(read, subject.payment(stray=True)))
-        same(subject.row(subject.id()), read.booking, "save() leaves the team's row alone where change.booking_status is None")
+        same(
+            subject.row(subject.id()),
+            read.booking,
+            "save() leaves the team's row alone where change.booking_status is None",
+        )
 
     def test_a_save_leaves_other_bookings_alone(self, subject: Subject) -> None:
         """A forgotten WHERE."""
@@ -81,7 +88,11 @@ class Saving:
         subject.saved(change(reads[1], subject.payment("at_1", "pi_2"), due=NOW, lines=[line("theirs")]))
         before = picture(subject, subject.id(2), ("pi_2",))
         subject.saved(full(reads[0]))
-        same(picture(subject, subject.id(2), ("pi_2",)), before, "save() touches rows of its own booking only: look at each WHERE")
+        same(
+            picture(subject, subject.id(2), ("pi_2",)),
+            before,
+            "save() touches rows of its own booking only: look at each WHERE",
+        )
 
     def test_a_first_save_needs_the_teams_row(self, subject: Subject) -> None:
         """A booking that the team deleted."""
@@ -134,7 +145,9 @@ class Saving:
 
     @both_kinds
     @pytest.mark.parametrize("what", ["cancelled", "repriced", "sold"])
-    def test_what_the_team_changes_after_the_read_refuses_the_save(self, subject: Subject, what: str, make: Make) -> None:
+    def test_what_the_team_changes_after_the_read_refuses_the_save(
+        self, subject: Subject, what: str, make: Make
+    ) -> None:
         """The other way round: the row moved on."""
         read = subject.add()
         made = make(read)
@@ -157,7 +170,7 @@ class Saving:
 
     def test_a_hold_that_the_team_moves_does_not_refuse_the_save(self, subject: Subject) -> None:
         """`hold_until` is not among what is compared."""
-        read = subject.add(**({"hold_until": NOW} if subject.harness.holds else {}))
+        read = subject.add(1, **subject.held(NOW))
         made = full(replace(read, booking=replace(read.booking, hold_until=LATER)))
         must(subject.save(made), "save() does not compare hold_until: only owner, price and status")
         same(
@@ -198,7 +211,7 @@ class Saving:
         strays = [subject.payment(f"at_{n}", f"pi_{n}", stray=True) for n in range(2, 5)]
         must(
             subject.save(change(subject.add(), subject.payment(), *strays)),
-            "save() takes any number of closed index rows: the unique index on booking_id is for 'payable' and 'closing' only",
+            "save() takes any number of closed index rows: the unique index is for 'payable' and 'closing' only",
         )
 
     def test_an_intent_of_another_booking_is_refused(self, subject: Subject) -> None:
@@ -219,7 +232,10 @@ class Saving:
         """NULL is no value that could be there twice."""
         for number in (1, 2):
             made = opening(subject.add(number), f"at_{number}")
-            must(subject.save(made), "save() stores NULL for a payment without an intent: many have none at the same time")
+            must(
+                subject.save(made),
+                "save() stores NULL for a payment without an intent: many have none at the same time",
+            )
 
     def test_the_same_attempt_id_may_stand_in_two_bookings(self, subject: Subject) -> None:
         """What is found again at Stripe keeps the id that it has there."""

@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from airport_payments.testing.repository_conformance.subject import Subject
 from airport_payments.testing.repository_conformance.telling import must
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 MOST_STEPS: Final = 390  # each step gets a booking of its own; a save that runs more lines than this never ends
 _HERE: Final = str(Path(__file__).parent)
@@ -41,18 +44,18 @@ def code_of(subject: Subject) -> tuple[str, ...]:
 def at_each_step(code: tuple[str, ...], do: Callable[[int], None], *, but_cleanup: bool = False) -> Generator[None]:
     """Call `do` with 1, 2, 3… before each line of this code that this thread runs. What it raises is raised there.
 
-    Cleaning up is no step where `but_cleanup`: no language can promise a lock back that was interrupted while giving it back.
+    Cleaning up is no step where `but_cleanup`: what is interrupted while it gives a lock back keeps it, in any language.
     """
     count = 0
 
-    def call(frame: FrameType, kind: str, _: Any) -> Any:
+    def call(frame: FrameType, _: str, __: object) -> Callable[[FrameType, str, object], object] | None:
         name = frame.f_code.co_filename
         if not name.startswith(code) or name.startswith(_HERE):
             return None
         cleaning, ends = _cleanup(name) if but_cleanup else (frozenset[int](), {})
         last = frame.f_lineno
 
-        def line(frame: FrameType, kind: str, _: Any) -> Any:
+        def line(frame: FrameType, kind: str, _: object) -> object:
             nonlocal count, last
             if kind == "line":
                 now, before, last = frame.f_lineno, last, frame.f_lineno
@@ -64,7 +67,7 @@ def at_each_step(code: tuple[str, ...], do: Callable[[int], None], *, but_cleanu
         return line
 
     before = sys.gettrace()
-    sys.settrace(call)
+    sys.settrace(cast("TraceFunction", call))
     try:
         yield
     finally:
@@ -79,7 +82,8 @@ def _cleanup(file: str) -> tuple[frozenset[int], dict[int, int]]:
     for node in ast.walk(ast.parse("".join(linecache.getlines(file)))):
         if isinstance(node, ast.Try):
             lines.add(node.lineno)
-            for part in (*node.handlers, *node.finalbody):
+            parts: list[ast.excepthandler | ast.stmt] = [*node.handlers, *node.finalbody]
+            for part in parts:
                 lines.update(range(part.lineno, (part.end_lineno or part.lineno) + 1))
         elif isinstance(node, ast.With | ast.AsyncWith):
             for item in node.items:
@@ -114,7 +118,7 @@ def broken_off(subject: Subject, call: Callable[[], object], at: int) -> bool:
     """
     outcome: object = None
     if subject.asynchronous:
-        return bool(subject.run(_cancelled(call(), at)))
+        return bool(subject.run(_cancelled(cast("Coroutine[Any, Any, object]", call()), at)))
 
     def crash(step: int) -> None:
         if step == at:
@@ -156,7 +160,7 @@ class _Counted:
                 raised = error
 
 
-async def _cancelled(work: Any, at: int) -> bool:
+async def _cancelled(work: Coroutine[Any, Any, object], at: int) -> bool:
     counted = _Counted(work, at)
 
     async def wait() -> object:

@@ -3,9 +3,10 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
@@ -78,13 +79,15 @@ class Subject:
         self._open.append(opened)
         return cast("AnyRepository", made)
 
-    def run(self, outcome: object) -> Any:
+    def run(self, outcome: object) -> object:
         """Return what was returned, awaited if it has to be."""
-        return self._runner.run(_awaited(outcome)) if inspect.isawaitable(outcome) else outcome
+        return (
+            self._runner.run(_awaited(cast("Awaitable[object]", outcome))) if inspect.isawaitable(outcome) else outcome
+        )
 
     # ---- the five methods ----
 
-    def ask(self, method: str, *args: object, of: AnyRepository | None = None, **named: object) -> Any:
+    def ask(self, method: str, *args: object, of: AnyRepository | None = None, **named: object) -> object:
         """Call a method. Whatever it raises is a failure that names the method."""
         try:
             return self.run(getattr(of or self.repository, method)(*args, **named))
@@ -98,7 +101,9 @@ class Subject:
     def load(self, booking_id: str, of: AnyRepository | None = None) -> Snapshot:
         """Return what `get` says of a booking that is there."""
         found = self.get(booking_id, of)
-        must(isinstance(found, Snapshot), "get() returns the Snapshot of a booking whose row the team wrote", seen=found)
+        must(
+            isinstance(found, Snapshot), "get() returns the Snapshot of a booking whose row the team wrote", seen=found
+        )
         return cast("Snapshot", found)
 
     def find(self, intent_id: str) -> str | None:
@@ -119,11 +124,11 @@ class Subject:
 
     def due(self, before: datetime = values.NOW, after: str | None = None, limit: int = 100) -> list[str]:
         """Return what `due` says."""
-        return list(self.ask("due", before=before, after=after, limit=limit))
+        return list(cast("Sequence[str]", self.ask("due", before=before, after=after, limit=limit)))
 
     def history(self, booking_id: str) -> list[HistoryLine]:
         """Return what `history` says."""
-        return list(self.ask("history", booking_id))
+        return list(cast("Sequence[HistoryLine]", self.ask("history", booking_id)))
 
     # ---- the team's side ----
 
@@ -145,6 +150,10 @@ class Subject:
         """Return the row as the team reads it."""
         return cast("Booking | None", self.run(self.harness.read_booking(booking_id)))
 
+    def held(self, until: datetime) -> Mapping[str, object]:
+        """Return what holds a booking, if the team's table knows of holds."""
+        return {"hold_until": until} if self.harness.holds else {}
+
     def add(self, number: int = 1, **other: object) -> Snapshot:
         """Let the team write a row, and return what `get` says of it."""
         return self.load(self.write(self.booking(number, **other)).id)
@@ -155,18 +164,18 @@ class Subject:
 
     # ---- many at once ----
 
-    def together(self, calls: Sequence[Callable[[], object]]) -> list[Any]:
+    def together(self, calls: Sequence[Callable[[], object]]) -> list[object]:
         """Make calls at once, in threads or tasks. Returns their results, or what they raised, in their order."""
         if self.asynchronous:
             return self._runner.run(_gathered(calls))
         barrier = threading.Barrier(len(calls))
-        answers: list[Any] = [None] * len(calls)
+        answers: list[object] = [None] * len(calls)
 
         def call(number: int) -> None:
             barrier.wait(HANGS_S)
             try:
                 answers[number] = calls[number]()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - returned, as the docstring says
                 answers[number] = error
 
         # Daemons, so that one that hangs keeps nobody from ending.
@@ -180,13 +189,13 @@ class Subject:
 
     def saves(self, pairs: Sequence[tuple[AnyRepository, Change]]) -> int:
         """Save changes at once; how many were taken. None may raise."""
-        answers = self.together([lambda r=r, c=c: r.save(c) for r, c in pairs])
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise AssertionError(
-                    "save() returns False when another was faster: a lost race, a deadlock (40P01) or a serialization failure "
-                    f"(40001) is no error. {_raised('save', answer)}"
-                ) from answer
+        answers = self.together([partial(one.save, made) for one, made in pairs])
+        failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
+        if failed is not None:
+            raise AssertionError(
+                "save() returns False when another was faster: a lost race, a deadlock (40P01) or a serialization "
+                f"failure (40001) is no error. {_raised('save', failed)}"
+            ) from failed
         return sum(plain(answer) for answer in answers)
 
 
@@ -199,7 +208,9 @@ def plain(answer: object) -> bool:
 def _raised(method: str, error: Exception) -> str:
     told = f"{type(error).__name__}: {error}"[:300]
     if isinstance(error, StorageUnavailable):
-        return f"{method}() found the database unavailable, which it is not; another of its calls may hold it up: {told}"
+        return (
+            f"{method}() found the database unavailable, which it is not; another of its calls may hold it up: {told}"
+        )
     return f"{method}() raised {told}. It may raise StorageUnavailable only, when the database does not answer"
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final, cast
 
-MONEY: Final = "keep amounts as integers of minor units, or as NUMERIC that you convert with Decimal: a float is not exact"
-ZONE: Final = "give times back aware and in UTC: `moment.astimezone(UTC)`, from a column that knows its zone or whole microseconds"
+MONEY: Final = (
+    "keep amounts as integers of minor units, or as NUMERIC that you convert with Decimal: a float is not exact"
+)
+ZONE: Final = "give times back aware and in UTC: `moment.astimezone(UTC)`, from a column that knows its zone"
 ALL_OF_IT: Final = "give back exactly what was written: no column may cut, round, strip or change it"
 _SHOWN: Final = 300
 
@@ -34,7 +36,7 @@ def _short(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def _difference(found: Any, wanted: Any, at: str) -> tuple[str, str] | None:
+def _difference(found: object, wanted: object, at: str) -> tuple[str, str] | None:
     """Return where two values differ, and what may be the reason."""
     where = at.lstrip(".") or "the answer"
     if isinstance(found, datetime) and isinstance(wanted, datetime):
@@ -42,21 +44,22 @@ def _difference(found: Any, wanted: Any, at: str) -> tuple[str, str] | None:
     if type(found) is not type(wanted):
         why = MONEY if isinstance(found, float) else ""
         return f"{where}: {_short(found)} instead of {_short(wanted)}", why
-    if is_dataclass(wanted):
+    if is_dataclass(wanted) and not isinstance(wanted, type):
         for field in fields(wanted):
             inner = _difference(getattr(found, field.name), getattr(wanted, field.name), f"{at}.{field.name}")
             if inner is not None:
                 return inner
         return None
     if isinstance(wanted, list | tuple):
-        return _other_items(found, wanted, at, where)
+        items = cast("list[Sequence[object]]", [found, wanted])
+        return _other_items(items[0], items[1], at, where)
     if found == wanted:
         return None
     why = MONEY if at.endswith("_minor") else ALL_OF_IT if isinstance(wanted, str) else ""
     return f"{where}: {_short(found)} instead of {_short(wanted)}", why
 
 
-def _other_items(found: Sequence[Any], wanted: Sequence[Any], at: str, where: str) -> tuple[str, str] | None:
+def _other_items(found: Sequence[object], wanted: Sequence[object], at: str, where: str) -> tuple[str, str] | None:
     if len(found) != len(wanted):
         return f"{where}: {len(found)} instead of {len(wanted)}: {_short(found)} instead of {_short(wanted)}", ""
     for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
