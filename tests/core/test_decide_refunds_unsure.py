@@ -303,12 +303,17 @@ class TestMadeElsewhere:
         assert driver.performed[-1] == RetrieveIntent("a1", INTENT_ID)
         assert (driver.payment.state, driver.payment.rest_minor) == (PaymentState.SUCCEEDED, ALL - PART.amount_minor)
 
-    def test_a_payment_that_went_back_before_it_was_seen_paid_confirms_nothing(self) -> None:
+    @pytest.mark.parametrize("cancels", [True, False])
+    def test_a_payment_that_went_back_before_it_was_seen_paid_confirms_nothing(self, cancels) -> None:
         driver = opened()
+        driver.policy = replace(driver.policy, refund_cancels_booking=cancels)
         driver.refund_event(refund_view("re_d"))
         driver.event(view("succeeded"), "evt_2")
-        assert driver.booking.status is BookingStatus.PENDING
         assert driver.payment.place is Place.REFUNDED
+        assert driver.confirmations == 0
+        # As it ends in the other order; where a refund cancels nothing, a booking without money stays to be paid.
+        assert driver.booking.status is (BookingStatus.CANCELLED if cancels else BookingStatus.PENDING)
+        assert ("BookingCancelled" in driver.announced) is cancels
 
     def test_a_refund_from_before_a_restored_backup_keeps_its_number(self) -> None:
         """Its key still brings its answer: another refund under it would be taken for made."""

@@ -23,6 +23,7 @@ from airport_payments.core.evolve import replace
 from airport_payments.core.facts import IntentObserved, IntentView
 from airport_payments.core.model import (
     BookingStatus,
+    CancelReason,
     IntentStatus,
     Payment,
     PaymentState,
@@ -286,16 +287,17 @@ def _collect(draft: Draft, payment: Payment, view: IntentView) -> None:
         # The team cancelled what the authorisation had confirmed, and the capture won: it is late money as any other.
         payment = draft.put(replace(payment, place=Place.NONE))
     reason = _objection(draft, payment, view, view.received_minor)
-    if reason is None and payment.rest_minor <= 0:
-        reason = ReviewReason.AMOUNT_MISMATCH
-    if reason is None:
+    back = payment.rest_minor <= 0  # all of it went back, before anyone told of the payment
+    if reason is None and not back:
         draft.put(replace(payment, place=Place.ATTACHED))
         draft.confirm_booking(payment, view.received_minor)
         draft.note("observed", "paid: booking confirmed", view.id)
         return
-    draft.note("observed", f"paid, but confirms nothing: {reason}", view.id)
-    if payment.rest_minor <= 0:
+    draft.note("observed", f"paid, but confirms nothing: {reason or 'all of it went back'}", view.id)
+    if back or reason is None:
         draft.put(replace(payment, place=Place.REFUNDED))
+        if reason is None and draft.policy.refund_cancels_booking:
+            draft.cancel_booking(CancelReason.REFUNDED)  # as it ends when the payment is heard of first
     elif draft.policy.surplus is Surplus.REFUND and reason is not ReviewReason.UNKNOWN_ATTEMPT:
         # Not what this database never asked for: after a restored backup that may well have been a good payment.
         payment = draft.put(replace(payment, place=Place.REFUNDED))

@@ -72,7 +72,7 @@ DISPUTE_FORWARD: Final[dict[DisputeStatus, frozenset[DisputeStatus]]] = {
 BOOKING_FORWARD: Final[dict[BookingStatus, dict[BookingStatus, tuple[str, ...]]]] = {
     BookingStatus.PENDING: {
         BookingStatus.CONFIRMED: ("paid or authorised", "a person decides: confirm"),
-        BookingStatus.CANCELLED: ("cancel", "its hold is over"),
+        BookingStatus.CANCELLED: ("cancel", "its hold is over", "all of its money went back"),
     },
     BookingStatus.CONFIRMED: {
         BookingStatus.CANCELLED: ("all of its money went back", "the authorisation is released"),
