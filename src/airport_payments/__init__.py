@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         Unauthorized,
     )
     from airport_payments.core.facts import Resolution
+    from airport_payments.core.keeping import EraseReport, PruneReport
     from airport_payments.core.model import (
         Booking,
         BookingStatus,
@@ -105,7 +106,12 @@ if TYPE_CHECKING:
     from airport_payments.endpoints_async import AsyncPaymentEndpoints
     from airport_payments.gateway import PaymentGateway
     from airport_payments.gateway_async import AsyncPaymentGateway
-    from airport_payments.repository import AsyncBookingRepository, BookingRepository
+    from airport_payments.repository import (
+        AsyncBookingRepository,
+        AsyncKeepingRepository,
+        BookingRepository,
+        KeepingRepository,
+    )
     from airport_payments.settings import StripeSettings
     from airport_payments.stripe_api.events import Event, construct_event
 
@@ -125,6 +131,7 @@ _HOME = {
     "PaymentState Place ReviewReason Snapshot Surplus",
     "core.money": "Money",
     "core.options": "FutureUsage PaymentOptions",
+    "core.keeping": "EraseReport PruneReport",
     "core.reconcile": "Difference DifferenceKind ReconcileProgress ReconcileReport",
     "core.refund": "Refund RefundReason RefundState",
     "core.secret": "Secret",
@@ -135,7 +142,7 @@ _HOME = {
     "endpoints_async": "AsyncPaymentEndpoints",
     "gateway": "PaymentGateway",
     "gateway_async": "AsyncPaymentGateway",
-    "repository": "AsyncBookingRepository BookingRepository",
+    "repository": "AsyncBookingRepository AsyncKeepingRepository BookingRepository KeepingRepository",
     "settings": "StripeSettings",
     "stripe_api.events": "Event construct_event",
 }
@@ -150,6 +157,7 @@ __all__ = [
     "AmountTooSmall",
     "Announcement",
     "AsyncBookingRepository",
+    "AsyncKeepingRepository",
     "AsyncPaymentEndpoints",
     "AsyncPaymentGateway",
     "Attention",
@@ -183,6 +191,7 @@ __all__ = [
     "DisputeStatus",
     "DisputeToAnswer",
     "DisputedPayment",
+    "EraseReport",
     "Event",
     "EventOutcome",
     "Failure",
@@ -193,6 +202,7 @@ __all__ = [
     "InternalError",
     "InvalidRequest",
     "InvalidSignature",
+    "KeepingRepository",
     "Ledger",
     "LedgerTooNew",
     "Misconfigured",
@@ -220,6 +230,7 @@ __all__ = [
     "PaymentStatus",
     "PaymentsError",
     "Place",
+    "PruneReport",
     "ReconcileInterrupted",
     "ReconcileProgress",
     "ReconcileReport",

@@ -22,6 +22,8 @@ from airport_payments.testing.fake_stripe import Fault
 NAMES = [command.name for command in COMMANDS]
 # What a command on a gateway is called with, about a booking that there is.
 ON_A_GATEWAY = {
+    "prune": ["prune", "--before", "400d"],
+    "erase": ["erase", "nobody"],
     "tick": ["tick", "--no-handlers"],
     "refund": ["refund", "b-1", "--request-id", "r-1"],
     "cancel": ["cancel", "b-1"],

@@ -19,6 +19,7 @@ from airport_payments.cli.demo import DEMO
 from airport_payments.cli.doctor import DOCTOR
 from airport_payments.cli.events import EVENTS
 from airport_payments.cli.failures import told
+from airport_payments.cli.keeping import ERASE, PRUNE
 from airport_payments.cli.money import CANCEL, REFUND, RESOLVE
 from airport_payments.cli.output import WIDTH, print_json
 from airport_payments.cli.reconcile import RECONCILE
@@ -28,7 +29,7 @@ from airport_payments.cli.tick import TICK
 __all__ = ["main"]
 
 COMMANDS: Final[tuple[Command, ...]] = (
-    DEMO, DOCTOR, TICK, RECONCILE, EXPLAIN, ATTENTION, DEAD_LETTERS, RESOLVE, REFUND, CANCEL, EVENTS, DB,
+    DEMO, DOCTOR, TICK, RECONCILE, EXPLAIN, ATTENTION, DEAD_LETTERS, RESOLVE, REFUND, CANCEL, PRUNE, ERASE, EVENTS, DB,
 )  # fmt: skip
 
 

@@ -1,12 +1,17 @@
 """The arguments that several commands share."""
 
 import argparse
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-_APP = """\
+_APP: Final = """\
 your own gateway: the name of a PaymentGateway or AsyncPaymentGateway, or of a function that makes one.
 Without it one is made of the environment: STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET, DATABASE_URL.
 """
+_AGO: Final = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -34,3 +39,15 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def moment(text: str) -> datetime:
+    """Read `2026-11-01`, `2026-11-01T12:00`, with a time zone or else UTC, or how long ago: `36h`, `3d`."""
+    ago = _AGO.fullmatch(text)
+    try:
+        if ago is not None:
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError("a time, such as 2026-11-01, 2026-11-01T12:00Z, 36h or 3d") from None

@@ -1,15 +1,14 @@
 """`airport-payments reconcile`: our tables against Stripe's books."""
 
 import argparse
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from airport_payments.cli.command import Command, CommandError, Exit, say
 from airport_payments.cli.failures import told
 from airport_payments.cli.money import money_json
-from airport_payments.cli.options import add_app, whole_number
+from airport_payments.cli.options import add_app, moment, whole_number
 from airport_payments.cli.output import Json, Screen, plural, print_json
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ could not deliver, and says what differs and how much money that concerns.
 It changes nothing until --repair is given; then the same rules as for events
 apply, and what follows is left due for tick.
 """
-_AGO: Final = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MOST: Final = 1_000_000
 # These are reported and left alone, with --repair too.
 _LEFT: Final = frozenset({"unmatched", "not_compared"})
@@ -40,27 +37,15 @@ _WORDS: Final = {
 }
 
 
-def _moment(text: str) -> datetime:
-    """Read `2026-11-01`, `2026-11-01T12:00`, with a time zone or else UTC, or how long ago: `36h`, `3d`."""
-    ago = _AGO.fullmatch(text)
-    try:
-        if ago is not None:
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError("a time, such as 2026-11-01, 2026-11-01T12:00Z, 36h or 3d") from None
-
-
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since",
-        type=_moment,
+        type=moment,
         required=True,
         metavar="TIME",
         help="from when: 2026-11-01T12:00Z, or 36h, 3d ago (UTC)",
     )
-    parser.add_argument("--until", type=_moment, metavar="TIME", help="up to when (now)")
+    parser.add_argument("--until", type=moment, metavar="TIME", help="up to when (now)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="only say what differs: that is the default")
     how.add_argument("--repair", action="store_true", help="put what differs right")

@@ -1,15 +1,15 @@
 """What happened. Frozen, typed, without behaviour."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from airport_payments.core.announcements import Subscription
 from airport_payments.core.commands import Command
 from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.evolve import quick
+from airport_payments.core.ids import code_of
 from airport_payments.core.model import CancelReason, Failure, IntentStatus, RequestKey
 from airport_payments.core.money import Money
 from airport_payments.core.options import PaymentOptions
@@ -314,15 +314,6 @@ class RefusalKind(StrEnum):
     ALREADY_REFUNDED = "already_refunded"
     DISPUTED = "disputed"
     FOREIGN = "foreign"  # it is there, cannot be read, and does not carry our mark
-
-
-_CODE: Final = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)
-
-
-def code_of(reason: str) -> str | None:
-    """Return the code that a reason begins with, None if it begins with none."""
-    code = reason.partition(":")[0]
-    return code if _CODE.fullmatch(code) else None
 
 
 @dataclass(frozen=True, slots=True)

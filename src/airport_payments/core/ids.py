@@ -13,6 +13,7 @@ REFUND_ID: Final = re.compile(r"(re|pyr)_[A-Za-z0-9_]{1,250}", re.ASCII)
 CHARGE_ID: Final = re.compile(r"(ch|py)_[A-Za-z0-9_]{1,250}", re.ASCII)
 DISPUTE_ID: Final = re.compile(r"(dp|du)_[A-Za-z0-9_]{1,250}", re.ASCII)
 _BY: Final = re.compile(r"[A-Za-z0-9._~:@ -]{1,128}", re.ASCII)
+_CODE: Final = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)
 _OWNER: Final = re.compile(r".+", re.DOTALL)
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
@@ -71,3 +72,9 @@ def check_owner(owner: str) -> str:
 def _fits(pattern: re.Pattern[str], value: object) -> bool:
     # Ids often come as numbers, from a database or a form.
     return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def code_of(reason: str) -> str | None:
+    """Return the code that a reason of Stripe's begins with, None if it begins with none."""
+    code = reason.partition(":")[0]
+    return code if _CODE.fullmatch(code) else None

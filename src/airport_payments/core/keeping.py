@@ -12,8 +12,7 @@ from typing import Final
 from airport_payments.core.decide.draft import due_at
 from airport_payments.core.errors import FieldError, InvalidRequest
 from airport_payments.core.evolve import replace
-from airport_payments.core.facts import code_of
-from airport_payments.core.ids import check_booking_id
+from airport_payments.core.ids import check_booking_id, code_of
 from airport_payments.core.model import BookingStatus, Change, Ledger, Payment, PaymentState, Place, Snapshot
 from airport_payments.core.refund import Refund
 
@@ -51,12 +50,9 @@ def forgetting(read: Snapshot) -> Change | None:
 
 
 def _brief(payment: Payment) -> Payment:
-    # Of a payment that ended, no other news than its refunds and disputes counts any more. An abandoned one may still end.
-    news = payment.news if payment.state is PaymentState.ABANDONED else ()
+    # Of a payment that ended, no other news than its refunds and disputes counts any more.
     refunds = tuple([_without_message(refund) for refund in payment.refunds])
-    if news == payment.news and refunds == payment.refunds:
-        return payment
-    return replace(payment, news=news, refunds=refunds)
+    return replace(payment, news=(), refunds=refunds) if payment.news or refunds != payment.refunds else payment
 
 
 def _without_message(refund: Refund) -> Refund:
