@@ -66,10 +66,22 @@ WHERE booking_id COLLATE "C" > %(after)s ORDER BY booking_id COLLATE "C" LIMIT %
 HISTORY = """
 SELECT at_us, fact, decision, event_id, intent_id FROM payment_history WHERE booking_id = %s ORDER BY version, line
 """
+NEWEST = """
+SELECT booking_id,
+    (SELECT at_us FROM payment_history WHERE booking_id = l.booking_id ORDER BY version DESC, line DESC LIMIT 1)
+FROM payment_ledgers l WHERE booking_id COLLATE "C" > %(after)s ORDER BY booking_id COLLATE "C" LIMIT %(limit)s
+"""
+OWNED = """
+SELECT id FROM bookings WHERE customer = %(owner)s AND id COLLATE "C" > %(after)s ORDER BY id COLLATE "C" LIMIT %(limit)s
+"""
+FORGET = """
+DELETE FROM payment_history WHERE booking_id = %(id)s AND (at_us < %(before_us)s::bigint OR %(before_us)s::bigint IS NULL)
+AND EXISTS (SELECT 1 FROM payment_ledgers WHERE booking_id = %(id)s AND version = %(version)s) RETURNING line
+"""
 
 
 class PsycopgBookingRepository:
-    """A `BookingRepository` on PostgreSQL. Every method may raise `StorageUnavailable`.
+    """A `KeepingRepository` on PostgreSQL. Every method may raise `StorageUnavailable`.
 
     Args:
         connect: opens a connection, commits at the end of the `with`, and rolls back if something was raised in it: a pool's
@@ -112,6 +124,22 @@ class PsycopgBookingRepository:
     def history(self, booking_id: str) -> Sequence[HistoryLine]:
         """Return the booking's story, oldest first."""
         return [HistoryLine(codec.from_us(row[0]), *row[1:]) for row in self._rows(HISTORY, (booking_id,))]
+
+    # ---- for `prune` and `erase_customer`; leave these three out if you need neither ----
+
+    def newest(self, *, after: str | None, limit: int) -> Sequence[tuple[str, datetime | None]]:
+        """Return the bookings with a ledger, and the time of the last line of each one's history, None without lines."""
+        found = self._rows(NEWEST, {"after": after or "", "limit": max(limit, 0)})
+        return [(key, None if at_us is None else codec.from_us(at_us)) for key, at_us in found]
+
+    def owned_by(self, owner: str, *, after: str | None, limit: int) -> Sequence[str]:
+        """Return the ids of a customer's bookings in ascending order, those greater than `after`, at most `limit`."""
+        return [row[0] for row in self._rows(OWNED, {"owner": owner, "after": after or "", "limit": max(limit, 0)})]
+
+    def forget(self, booking_id: str, *, version: int, before: datetime | None) -> None:
+        """Delete a booking's history before a time, all of it with None, if its ledger has this version."""
+        before_us = None if before is None else codec.to_us(before)
+        self._rows(FORGET, {"id": booking_id, "version": version, "before_us": before_us})
 
     def _rows(self, query: str, values: Sequence[object] | Mapping[str, object]) -> list[Any]:
         try:

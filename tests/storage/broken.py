@@ -142,6 +142,17 @@ TABLE = [
       " > %(after)s ORDER BY booking_id", " > '' || left(%(after)s, 0) ORDER BY booking_id"),
     b("no page of none", "the_edges_of_a_page", "due(limit=0) is empty", "max(limit, 0)", "max(limit, 1)"),
     b("and after", "the_edges_of_a_page", "greater than `after`", " > %(after)s", " >= %(after)s"),
+    # ---- what prune and erase_customer need ----
+    b("the latest by the clock", "newest_is_the_last_line_of_each_ledger", "the highest version", "version DESC, line DESC LIMIT", "at_us DESC LIMIT"),
+    b("only those with lines", "newest_is_the_last_line_of_each_ledger", "None without lines",
+      "FROM payment_ledgers l WHERE", "FROM payment_ledgers l WHERE booking_id IN (SELECT booking_id FROM payment_history) AND"),
+    b("a customer by the beginning", "owned_by_is_a_customers_bookings_in_the_order_of_their_ids", "exactly this owner",
+      "customer = %(owner)s", "customer LIKE %(owner)s || '%%'"),
+    b("a customer's first page", "owned_by_is_a_customers_bookings_in_the_order_of_their_ids", "pages by the id",
+      'AND id COLLATE "C" > %(after)s', "AND %(after)s <> 'x'"),
+    b("forgets what stays", "forget_deletes_lines_before_a_time_or_all", "is before `before`", "at_us < %", "at_us <= %"),
+    b("forgets everybody", "forget_deletes_lines_before_a_time_or_all", "of this booking", "WHERE booking_id = %(id)s AND (at", "WHERE (at"),
+    b("forgets what moved on", "forget_deletes_nothing_of_a_ledger_that_moved_on", "unless the ledger's version", " AND version = %(version)s)", " AND %(version)s IS NOT NULL)"),
     # ---- values ----
     b("floats for money", "bookings_at_their_limits_come_back_exactly", "a float is not exact",
       "Money(amount, currency), BookingStatus", "Money(int(amount / 100 * 100), currency), BookingStatus"),

@@ -12,7 +12,7 @@ from tests.storage.stores import ON_POSTGRESQL, TABLES
 
 from airport_payments.storage.memory import AsyncMemoryBookingRepository, MemoryBookingRepository
 from airport_payments.storage.sqlalchemy import SqlAlchemyBookingRepository
-from airport_payments.testing.repository_conformance import RepositoryConformance
+from airport_payments.testing.repository_conformance import KeepingConformance
 
 EMBEDDED = {
     "memory": lambda path: InMemory(MemoryBookingRepository),
@@ -22,7 +22,7 @@ EMBEDDED = {
 }
 
 
-class TestEmbedded(RepositoryConformance):
+class TestEmbedded(KeepingConformance):
     """In memory and on SQLite."""
 
     @pytest.fixture(params=list(EMBEDDED))
@@ -47,7 +47,7 @@ def kept_schema(postgres_dsn: str) -> Iterator[Schema]:
     schema.drop()
 
 
-class TestPostgresql(RepositoryConformance):
+class TestPostgresql(KeepingConformance):
     """On PostgreSQL, by each driver."""
 
     @pytest.fixture(params=list(ON_POSTGRESQL))
@@ -64,7 +64,7 @@ def flights_schema(postgres_dsn: str) -> Iterator[Schema]:
     schema.drop()
 
 
-class TestOwnTable(RepositoryConformance):
+class TestOwnTable(KeepingConformance):
     """On a table of a team's, with numbers for ids and prices in major units."""
 
     @pytest.fixture(params=["sqlite", "psycopg", "asyncpg"])
@@ -86,7 +86,7 @@ def psycopg_schema(postgres_dsn: str) -> Iterator[Schema]:
     schema.drop()
 
 
-class TestPlainPsycopg(RepositoryConformance):
+class TestPlainPsycopg(KeepingConformance):
     """The example to copy."""
 
     @pytest.fixture

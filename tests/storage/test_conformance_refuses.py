@@ -17,11 +17,11 @@ from tests.postgres import Schema
 from tests.storage.broken import TABLE, Broken
 from tests.storage.harnesses import BOOKINGS, OnPsycopg
 
-from airport_payments.testing.repository_conformance import RepositoryConformance
+from airport_payments.testing.repository_conformance import KeepingConformance
 from airport_payments.testing.repository_conformance.subject import Subject
 
 SOURCE = Path(psycopg_repository.__file__).read_text()
-TESTS = {name for name in dir(RepositoryConformance) if name.startswith("test_")}
+TESTS = {name for name in dir(KeepingConformance) if name.startswith("test_")}
 
 
 def edited(broken: Broken, folder: Path) -> ModuleType:
@@ -59,7 +59,7 @@ def tables(schema: Schema) -> Schema:
 def test_a_broken_repository_is_refused_and_told_what_to_change(broken: Broken, tables: Schema, tmp_path: Path) -> None:
     module = edited(broken, tmp_path)
     tables.run(module.TABLES)
-    test = getattr(RepositoryConformance(), broken.test)
+    test = getattr(KeepingConformance(), broken.test)
     told: list[str] = []
     for named in arguments(test):
         tables.run(
@@ -80,7 +80,7 @@ def test_every_test_of_the_suite_refuses_some_repository() -> None:
 
 def test_every_mistake_has_a_name_of_its_own() -> None:
     assert len({broken.name for broken in TABLE}) == len(TABLE) > 12
-    assert all(inspect.getdoc(getattr(RepositoryConformance, name)) for name in TESTS)
+    assert all(inspect.getdoc(getattr(KeepingConformance, name)) for name in TESTS)
 
 
 SUITE = """

@@ -1,67 +1,18 @@
-"""What `prune` and `erase_customer` need of a repository, on all of them."""
+"""What `prune` and `erase_customer` need of a repository, beyond what the conformance suite asks of all."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Numeric, String, Table, Uuid, create_engine
 from tests.postgres import Schema
-from tests.storage.builders import NOW, booking, change, line, opening, paying
+from tests.storage.builders import booking, change, line, opening, paying
 from tests.storage.stores import Store, load
 
 from airport_payments.core.keeping import forgetting
 from airport_payments.core.model import Snapshot
 from airport_payments.storage.sqlalchemy import BookingTable, SqlAlchemyBookingRepository
-
-HOUR = timedelta(hours=1)
-
-
-def told(store: Any, booking_id: str, *hours: int) -> None:
-    """A booking with a line at each of these hours, each written by a version of its own."""
-    store.add_booking(booking(booking_id))
-    for hour in hours:
-        read = load(store, booking_id)
-        assert store.save(change(read, lines=[line(f"at {hour}", NOW + hour * HOUR)]))
-
-
-def lines(store: Any, booking_id: str) -> list[str]:
-    return [found.decision for found in store.history(booking_id)]
-
-
-def test_the_newest_line_of_each_booking_in_the_order_of_their_ids(store: Store) -> None:
-    for booking_id, hours in [("b", (1, 3, 2)), ("a", (5,)), ("B", (4, 4))]:
-        told(store, booking_id, *hours)
-    store.add_booking(booking("c"))  # without a ledger
-    store.add_booking(booking("d"))
-    assert store.save(change(load(store, "d")))  # with one, without lines
-    newest = [("B", NOW + 4 * HOUR), ("a", NOW + 5 * HOUR), ("b", NOW + 2 * HOUR), ("d", None)]
-    assert list(store.newest(after=None, limit=10)) == newest
-    assert list(store.newest(after=None, limit=2)) == newest[:2]
-    assert list(store.newest(after="a", limit=1)) == newest[2:3]
-    assert list(store.newest(after="d", limit=10)) == []
-    assert list(store.newest(after=None, limit=0)) == []
-
-
-def test_lines_before_a_time_go_and_those_at_it_stay(store: Store) -> None:
-    told(store, "a", 1, 2, 3)
-    told(store, "b", 1)
-    store.forget("a", version=3, before=NOW + 2 * HOUR)
-    assert lines(store, "a") == ["at 2", "at 3"]
-    store.forget("a", version=3, before=None)
-    assert lines(store, "a") == []
-    assert lines(store, "b") == ["at 1"]
-    store.forget("a", version=3, before=None)
-    store.forget("nobody", version=1, before=None)
-
-
-def test_nothing_goes_of_a_ledger_that_moved_on(store: Store) -> None:
-    told(store, "a", 1, 2)
-    before = store.dump()
-    store.forget("a", version=1, before=None)
-    store.forget("a", version=3, before=None)
-    assert store.dump() == before
 
 
 def test_a_pruned_ledger_is_read_as_it_was_written(store: Store) -> None:
@@ -79,16 +30,6 @@ def test_a_pruned_ledger_is_read_as_it_was_written(store: Store) -> None:
     assert found.payments[0].news == ()
     assert store.find("pi_1") == "bk_1"
     assert not store.save(replace(made, read=read))  # a second one comes too late
-
-
-def test_a_customers_bookings_in_the_order_of_their_ids(store: Store) -> None:
-    for booking_id, owner in [("b", "o'ann"), ("a", "o'ann"), ("c", "bob"), ("C", "o'ann")]:
-        store.add_booking(booking(booking_id, owner=owner))
-    assert list(store.owned_by("o'ann", after=None, limit=9)) == ["C", "a", "b"]
-    assert list(store.owned_by("o'ann", after="C", limit=1)) == ["a"]
-    assert list(store.owned_by("o'ann", after="b", limit=9)) == []
-    assert list(store.owned_by("", after=None, limit=9)) == []
-    assert list(store.owned_by("O'ANN", after=None, limit=9)) == []
 
 
 UUID = "00000000-0000-4000-8000-00000000000"

@@ -29,13 +29,14 @@ from airport_payments.testing.repository_conformance.crashing import Crashes
 from airport_payments.testing.repository_conformance.dues import Dues
 from airport_payments.testing.repository_conformance.gateways import Gateways
 from airport_payments.testing.repository_conformance.harness import AnyRepository, Harness, Opening
+from airport_payments.testing.repository_conformance.keeping import Keeping
 from airport_payments.testing.repository_conformance.limiting import Limits
 from airport_payments.testing.repository_conformance.races import Races
 from airport_payments.testing.repository_conformance.reading import Reading
 from airport_payments.testing.repository_conformance.saving import Saving
 from airport_payments.testing.repository_conformance.subject import Subject
 
-__all__ = ["AnyRepository", "Harness", "Opening", "RepositoryConformance"]
+__all__ = ["AnyRepository", "Harness", "KeepingConformance", "Opening", "RepositoryConformance"]
 
 
 class RepositoryConformance(Reading, Saving, Dues, Limits, Crashes, Races, Gateways):
@@ -49,3 +50,7 @@ class RepositoryConformance(Reading, Saving, Dues, Limits, Crashes, Races, Gatew
         """Open the repository under test."""
         with Subject(harness) as opened:
             yield opened
+
+
+class KeepingConformance(RepositoryConformance, Keeping):
+    """The same, and what `prune` and `erase_customer` need. Derive from it where yours is a `KeepingRepository`."""

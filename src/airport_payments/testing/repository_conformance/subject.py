@@ -130,6 +130,10 @@ class Subject:
         """Return what `history` says."""
         return list(cast("Sequence[HistoryLine]", self.ask("history", booking_id)))
 
+    def page(self, method: str, *args: object, after: str | None, limit: int) -> list[Sequence[object]]:
+        """Return what a method that lists pages says."""
+        return list(cast("Sequence[Sequence[object]]", self.ask(method, *args, after=after, limit=limit)))
+
     # ---- the team's side ----
 
     def id(self, number: int = 1) -> str:
