@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
@@ -10,8 +11,12 @@ from airport_payments.testing.repository_conformance.harness import Harness
 from airport_payments.testing.repository_conformance.subject import HANGS, HANGS_S, Subject
 from airport_payments.testing.repository_conformance.telling import must
 
-# How long it is waited for between two steps. Who has to wait for a lock of ours goes on after us, which is as good.
-PATIENCE_S: Final = 0.05
+# How long it is waited for between two steps: some times as long as it takes when nothing is in its way. Who has to wait
+# for a lock of ours goes on after us, which is as good.
+FIRST_S: Final = 2.0
+LEAST_S: Final = 0.05
+MOST_S: Final = 1.0
+TIMES: Final = 10.0
 
 
 class Beside:
@@ -23,6 +28,7 @@ class Beside:
         self._answers: queue.Queue[Any] = queue.Queue()
         self._asked = 0
         self._given: list[Any] = []
+        self._patience_s = FIRST_S
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def _work(self) -> None:
@@ -48,7 +54,7 @@ class Beside:
 
     def still_busy(self) -> bool:
         """Wait a little for what it does; whether it goes on. What came of it too late is thrown away."""
-        while self.busy and self._take(PATIENCE_S):
+        while self.busy and self._take(self._patience_s):
             pass
         if not self.busy:
             self.done()
@@ -58,7 +64,10 @@ class Beside:
         """Tell it to do something, and wait until it is done or seems to wait for us."""
         self._orders.put(order)
         self._asked += 1
-        self._take(PATIENCE_S)
+        began = time.monotonic()
+        if self._take(self._patience_s):
+            took = time.monotonic() - began
+            self._patience_s = max(LEAST_S, min(MOST_S, TIMES * took))
 
     def done(self) -> list[Any]:
         """Wait for all that it was told to do, and return what came of it since the last time."""
