@@ -28,16 +28,16 @@ from airport_payments.loop import (
     customer_of,
     customer_request,
     new_attempt_id,
-    refuse_constants,
     request_of,
     utc_now,
 )
+from airport_payments.placing import verified
 from airport_payments.reconcile import Reconciler
 from airport_payments.repository import BookingRepository
 from airport_payments.runner import Port, Runner
 from airport_payments.settings import StripeSettings
 from airport_payments.staff import Staff
-from airport_payments.stripe_api.events import Event, construct_event, to_bytes, unwrap
+from airport_payments.stripe_api.events import Event, unwrap
 from airport_payments.stripe_api.port import StripePort
 
 if TYPE_CHECKING:
@@ -212,11 +212,10 @@ class PaymentGateway(Staff):
             StorageUnavailable, StripeUnavailable, Busy: answer 503; Stripe sends the event again.
             Misconfigured: answer 500; Stripe sends the event again.
         """
-        settings = self._settings
-        now = self._clock().timestamp()
-        body = to_bytes(body)
-        event = construct_event(body, signature, settings.secrets, tolerance=settings.tolerance_s, now=now)
-        refuse_constants(body)
+        try:
+            event = verified(body, signature, self._settings, self._clock().timestamp())
+        finally:
+            del body  # no error that passes here may show it
         return self.handle_event(event)
 
     def handle_event(self, event: Event | bytes | str) -> EventOutcome:

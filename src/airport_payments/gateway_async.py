@@ -27,16 +27,16 @@ from airport_payments.loop import (
     customer_of,
     customer_request,
     new_attempt_id,
-    refuse_constants,
     request_of,
     utc_now,
 )
+from airport_payments.placing import verified
 from airport_payments.reconcile_async import AsyncReconciler
 from airport_payments.repository import AsyncBookingRepository
 from airport_payments.runner_async import AsyncPort, AsyncRunner
 from airport_payments.settings import StripeSettings
 from airport_payments.staff_async import AsyncStaff
-from airport_payments.stripe_api.events import Event, construct_event, to_bytes, unwrap
+from airport_payments.stripe_api.events import Event, unwrap
 from airport_payments.stripe_api.port_async import AsyncStripePort
 
 if TYPE_CHECKING:
@@ -211,11 +211,10 @@ class AsyncPaymentGateway(AsyncStaff):
             StorageUnavailable, StripeUnavailable, Busy: answer 503; Stripe sends the event again.
             Misconfigured: answer 500; Stripe sends the event again.
         """
-        settings = self._settings
-        now = self._clock().timestamp()
-        body = to_bytes(body)
-        event = construct_event(body, signature, settings.secrets, tolerance=settings.tolerance_s, now=now)
-        refuse_constants(body)
+        try:
+            event = verified(body, signature, self._settings, self._clock().timestamp())
+        finally:
+            del body  # no error that passes here may show it
         return await self.handle_event(event)
 
     async def handle_event(self, event: Event | bytes | str) -> EventOutcome:

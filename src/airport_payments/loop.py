@@ -28,7 +28,6 @@ from airport_payments.core.errors import (
     FieldError,
     InternalError,
     InvalidRequest,
-    InvalidSignature,
     Misconfigured,
     PaymentsError,
     RefundRefused,
@@ -307,14 +306,6 @@ def log_dead_letters(change: Change) -> None:
                 change.booking_id,
                 letter.announcement.sequence,
             )
-
-
-def refuse_constants(body: bytes) -> None:
-    """Refuse a signed body with NaN or Infinity: it is not JSON. Raises `InvalidSignature`."""
-    from airport_payments.stripe_api.wire import has_constants  # noqa: PLC0415 - loads pydantic, which importing must not
-
-    if has_constants(body):
-        raise InvalidSignature("the body is not JSON")
 
 
 def taken(result: object) -> None:

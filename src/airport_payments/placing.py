@@ -1,11 +1,12 @@
-"""What the runner needs to know of an event before a booking is loaded: whose it is, and what it shows."""
+"""What is to be known of an event before a booking is loaded: that it is Stripe's, whose it is, and what it shows."""
 
 import logging
+from traceback import clear_frames
 from typing import Final, TypeAlias
 
 from airport_payments.core.commands import Fetch, RetrieveCharge, RetrieveDispute, RetrieveRefund
 from airport_payments.core.decide.route import SUBJECTS, EventHead, EventOutcome, Ignore, Subject, unsaid
-from airport_payments.core.errors import InternalError, Misconfigured, StripeUnavailable
+from airport_payments.core.errors import InternalError, InvalidSignature, Misconfigured, StripeUnavailable
 from airport_payments.core.facts import (
     ChargeSeen,
     DisputeObserved,
@@ -23,7 +24,8 @@ from airport_payments.core.facts import (
 from airport_payments.core.ids import CHARGE_ID, DISPUTE_ID, REFUND_ID
 from airport_payments.core.model import Policy
 from airport_payments.loop import logger
-from airport_payments.stripe_api.events import Event
+from airport_payments.settings import StripeSettings
+from airport_payments.stripe_api.events import Event, construct_event, to_bytes
 
 AftermathFact: TypeAlias = RefundObserved | RefundsHinted | DisputeObserved
 # The facts that an event brings: they perform nothing at Stripe (rule 10).
@@ -112,3 +114,26 @@ def _unreadable(event_id: str) -> InternalError:
     return InternalError(
         f"event {event_id:.64}: its object cannot be read; is this version of airport-payments too old?"
     )
+
+
+def verified(body: bytes, signature: str | None, settings: StripeSettings, now_s: float) -> Event:
+    """Return the event of a webhook. Raises as `construct_event`; what is raised keeps nothing of the body."""
+    try:
+        body = to_bytes(body)
+        event = construct_event(body, signature, settings.secrets, tolerance=settings.tolerance_s, now=now_s)
+        _refuse_constants(body)
+    except BaseException as error:
+        clear_frames(error.__traceback__)
+        raise
+    else:
+        return event
+    finally:
+        del body
+
+
+def _refuse_constants(body: bytes) -> None:
+    """Refuse a signed body with NaN or Infinity: it is not JSON. Raises `InvalidSignature`."""
+    from airport_payments.stripe_api.wire import has_constants  # noqa: PLC0415 - loads pydantic, which importing must not
+
+    if has_constants(body):
+        raise InvalidSignature("the body is not JSON")

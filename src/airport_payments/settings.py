@@ -2,9 +2,11 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Self, cast
+from functools import wraps
+from traceback import clear_frames
+from typing import Final, Self, TypeVar, cast
 
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Policy, Surplus
@@ -26,7 +28,28 @@ _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,40}", re.ASCII)
 _API_BASE = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,253}", re.ASCII)
 _LOCAL_BASE = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.ASCII)
 
+T = TypeVar("T")
 
+
+def _forgetful(kind: type[T]) -> type[T]:
+    """Let no error of a constructor keep what that was given: error trackers send the locals of the frames it passed."""
+    init: Callable[..., None] = getattr(kind, "__init__")  # noqa: B009 - mypy takes the attribute for another class's
+
+    @wraps(init)
+    def guarded(self: object, *args: object, **named: object) -> None:
+        try:
+            init(self, *args, **named)
+        except BaseException as error:
+            clear_frames(error.__traceback__)
+            raise
+        finally:
+            del self, args, named
+
+    setattr(kind, "__init__", guarded)  # noqa: B010 - as above
+    return kind
+
+
+@_forgetful
 @dataclass(frozen=True, slots=True)
 class StripeSettings:
     """How a gateway talks to Stripe. Keys and secrets are held so that no output shows them.
@@ -135,7 +158,16 @@ class StripeSettings:
         Raises:
             ConfigurationError: as for the class; a missing key or secret says which variable to set.
         """
-        env = os.environ if environ is None else environ
+        try:
+            return cls._from(os.environ if environ is None else environ)
+        except BaseException as error:
+            clear_frames(error.__traceback__)
+            raise
+        finally:
+            del environ
+
+    @classmethod
+    def _from(cls, env: Mapping[str, str]) -> Self:
         key = env.get("STRIPE_SECRET_KEY", "")
         secrets = tuple(part.strip() for part in env.get("STRIPE_WEBHOOK_SECRET", "").split(",") if part.strip())
         if not key:

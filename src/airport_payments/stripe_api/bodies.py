@@ -1,8 +1,29 @@
-"""What stripe-python is given of an answer's body, so that its logs show nothing and it reads no more than it must."""
+"""What stripe-python is given of a key and of an answer, so that it shows nothing and reads no more than it must."""
 
+from collections.abc import Mapping
 from typing import Final, Self
 
+from airport_payments.core.secret import Secret
+
 WITHHELD: Final = "[body withheld]"
+# In the place of the API key.
+KEY_WITHHELD: Final = "key_withheld"
+
+
+class KeyedHeaders(dict[str, str]):
+    """A request's headers with the API key among them, which do not show themselves."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str] | None, key: Secret) -> Self:
+        """Return these headers with the key that stripe-python was not given."""
+        keyed = cls(headers or {})
+        keyed["Authorization"] = f"Bearer {key.reveal()}"
+        return keyed
+
+    def __repr__(self) -> str:
+        return "[headers withheld]"
 
 
 class QuietBody(str):

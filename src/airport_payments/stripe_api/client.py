@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from airport_payments.stripe_api.bodies import HeldBody
+from airport_payments.stripe_api.bodies import KEY_WITHHELD, HeldBody
 from airport_payments.stripe_api.results import ApiResult, Reader, Unreadable, from_headers
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def stripe_client(settings: "StripeSettings", transport: "stripe.HTTPClient") -> "stripe.StripeClient":
     """Return a StripeClient for these settings. Its API version is stripe-python's own pin; it does not retry: we do.
 
+    stripe-python is not given the API key: its objects, log lines and frames would show it. Our transport adds it.
     Every call is for the account that the settings name. Nothing else is to do for it: Stripe keeps idempotency keys, too,
     per account.
     """
@@ -25,12 +26,12 @@ def stripe_client(settings: "StripeSettings", transport: "stripe.HTTPClient") ->
     from airport_payments.stripe_api.http_client import QuietTransport  # noqa: PLC0415 - loads stripe-python
 
     return stripe.StripeClient(
-        settings.key.reveal(),
+        KEY_WITHHELD,
         stripe_account=settings.stripe_account,
         stripe_context=settings.stripe_context,
         base_addresses={"api": settings.api_base},
         max_network_retries=0,
-        http_client=QuietTransport(transport),
+        http_client=QuietTransport(transport, settings.key),
     )
 
 

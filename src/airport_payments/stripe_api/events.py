@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Final
 
 from airport_payments.core.decide.route import EventHead
@@ -169,6 +170,24 @@ def construct_event(
         InvalidSignature: forged, stale, ahead of time, malformed or missing, too large, or signed but no event.
         ConfigurationError: no secret was given, or one is too short.
     """
+    try:
+        return _verified(payload, sig_header, secrets, tolerance, now)
+    except BaseException as error:
+        # Error trackers send the locals of every frame that an exception passed. Those would be the secrets, and an
+        # event with its client secret.
+        clear_frames(error.__traceback__)
+        raise
+    finally:
+        del payload, secrets
+
+
+def _verified(
+    payload: bytes | bytearray | str,
+    sig_header: str | None,
+    secrets: str | Secret | Sequence[str | Secret],
+    tolerance: int,
+    now: float | None,
+) -> Event:
     body = payload if type(payload) is bytes else to_bytes(payload)
     several = (secrets,) if isinstance(secrets, (str, Secret)) else tuple(secrets)
     verify(body, sig_header, several, now=time.time() if now is None else now, tolerance_s=tolerance)
@@ -215,6 +234,16 @@ def unwrap(message: bytes | bytearray | str) -> Event:
     Raises:
         InvalidSignature: the message holds no event.
     """
+    try:
+        return _unwrapped(message)
+    except BaseException as error:
+        clear_frames(error.__traceback__)  # as in `construct_event`
+        raise
+    finally:
+        del message
+
+
+def _unwrapped(message: bytes | bytearray | str) -> Event:
     body = to_bytes(message)
     # An envelope adds little to what it holds; this bounds the parsing below.
     if len(body) > 2 * MAX_BODY_BYTES:

@@ -9,17 +9,19 @@ from typing import NoReturn, cast
 import httpx
 import stripe
 
-from airport_payments.stripe_api.bodies import HeldBody, QuietBody
+from airport_payments.core.secret import Secret
+from airport_payments.stripe_api.bodies import HeldBody, KeyedHeaders, QuietBody
 
 
 class QuietTransport(stripe.HTTPClient):
-    """Sends through another transport, and gives stripe-python bodies that do not show themselves."""
+    """Sends through another transport with the API key, and gives stripe-python bodies that do not show themselves."""
 
     name = "quiet"
 
-    def __init__(self, inner: stripe.HTTPClient) -> None:
+    def __init__(self, inner: stripe.HTTPClient, key: Secret) -> None:
         super().__init__()
         self._inner = inner
+        self._key = key
         # stripe-python tells Stripe which library sends.
         self.name = inner.name  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -33,14 +35,16 @@ class QuietTransport(stripe.HTTPClient):
         _usage: list[str] | None = None,
     ) -> tuple[str, int, Mapping[str, str]]:
         """Send one request and return body, status and headers."""
-        body, status, answered = self._inner.request(method, url, headers, post_data)
+        keyed = KeyedHeaders.of(headers, self._key)
+        body, status, answered = self._inner.request(method, url, keyed, post_data)
         return _quiet(body, status), status, answered
 
     async def request_async(  # type: ignore[override]  # the base says bytes, and reads whatever it gets as text
         self, method: str, url: str, headers: Mapping[str, str], post_data: object = None
     ) -> tuple[str, int, Mapping[str, str]]:
         """Send one request and return body, status and headers."""
-        body, status, answered = await self._inner.request_async(method, url, headers, post_data)
+        keyed = KeyedHeaders.of(headers, self._key)
+        body, status, answered = await self._inner.request_async(method, url, keyed, post_data)
         return _quiet(body, status), status, answered
 
 
