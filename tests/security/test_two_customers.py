@@ -139,7 +139,7 @@ OTHERS = {"/payment/webhook", "/bookings", "/config", "/health"}
 def addresses(shop) -> set[str]:
     """The addresses that an app serves, with `{id}` for the booking's id."""
     if shop.kind == "fastapi":
-        paths = [path for path in shop.app.module.app.openapi()["paths"]]
+        paths = list(shop.app.module.app.openapi()["paths"])
     else:
         rules = [str(rule) for rule in shop.app.module.app.url_map.iter_rules()]
         paths = [rule for rule in rules if not rule.startswith("/static")]
@@ -164,7 +164,7 @@ def test_every_address_of_the_apps_is_in_the_matrix(app) -> None:
 
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_at_every_endpoint_another_customers_booking_answers_as_none_does(app, name) -> None:
-    method, path, body = ENDPOINTS[name]
+    _, path, body = ENDPOINTS[name]
     theirs = {i["metadata"]["airport_booking"]: i["id"] for i in app.fake.intents.values()}
     answers = []
     with app.unwritten():
