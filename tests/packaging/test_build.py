@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -33,11 +34,18 @@ def _copy(folder: Path) -> Path:
     return folder
 
 
-def _build(source: Path, target: Path) -> dict[str, Path]:
+def _build(source: Path, target: Path, *, umask: int = 0o022, **variables: str) -> dict[str, Path]:
     """Build the sdist, and the wheel from the sdist, as a release does; `{'whl': …, 'gz': …}`."""
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(source)]
-    variables = {**os.environ, "SOURCE_DATE_EPOCH": "1767225600"}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command,
+        env={**os.environ, **variables},
+        umask=umask,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return {path.name.rpartition(".")[2]: path for path in target.iterdir()}
 
@@ -65,11 +73,26 @@ def metadata(built) -> email.message.Message:
         return email.message_from_bytes(wheel.read(name))
 
 
-def test_two_builds_are_the_same_bit_for_bit(source, built, tmp_path):
-    again = _build(source, tmp_path / "again")
+def test_two_builds_are_the_same_bit_for_bit(built, tmp_path):
+    """In another folder, under another umask, by another clock, time zone, language and order of hashes."""
+    elsewhere = _copy(tmp_path / "another" / "place")
+    for path in [*elsewhere.rglob("*"), elsewhere]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (86400 * 365 * 30, 86400 * 365 * 30))
+    again = _build(elsewhere, tmp_path / "again", umask=0o077, TZ="Asia/Tokyo", LC_ALL="C", PYTHONHASHSEED="7")
     for kind in ("whl", "gz"):
         first, second = (hashlib.sha256(files[kind].read_bytes()).hexdigest() for files in (built, again))
         assert first == second, kind
+
+
+def test_the_wheel_has_an_sbom_of_what_comes_along(built, metadata):
+    with zipfile.ZipFile(built["whl"]) as wheel:
+        (name,) = [n for n in wheel.namelist() if ".dist-info/sboms/" in n]
+        bom = json.loads(wheel.read(name))
+    assert name.endswith(".dist-info/sboms/airport-payments.cdx.json")
+    assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
+    assert bom["metadata"]["component"]["version"] == metadata["Version"]
+    assert {component["name"] for component in bom["components"]} > DEPENDENCIES
 
 
 def test_the_wheel_has_the_whole_package(in_wheel):
