@@ -49,6 +49,7 @@ TABLE: list[tuple[str, str]] = [
     (r"Callable\[\[str, str\], PaymentOptions \| None\]", "Callable[[str, str], Awaitable[PaymentOptions | None]]"),
     (r"\bHttpxTransport\(client=", "HttpxTransport(async_client="),
     (r"asynchronous=False", "asynchronous=True"),
+    (r"\bown_home\b", "own_home_async"),
     # words
     (r"Safe for threads: build one for the process\.", "Safe for tasks: build one for the event loop."),
     (r"Safe for threads\b", "Safe for tasks"),
@@ -59,13 +60,14 @@ TABLE: list[tuple[str, str]] = [
     (r"Handler = Callable\[\[A\], object\]", "Handler = Callable[[A], Awaitable[object]]"),
     (r"Handlers\[Callable\[\.\.\., object\]\]", "Handlers[Callable[..., Awaitable[object]]]"),
     (r"\bthreading\.Event\b", "asyncio.Event"),
-    (r"airport_payments\.waiting import wait$", "airport_payments.waiting_async import wait_async"),
+    (r"airport_payments\.waiting import Waker$", "airport_payments.waiting_async import AsyncWaker"),
+    (r"(?<!Async)\bWaker\(\)", "AsyncWaker()"),
     (r"^import (random|threading)\n", r"import asyncio\nimport \1\n"),
     # what becomes a coroutine, and what awaits it
     (r"^( *)def (perform|prune|erase_customer|_forget|page|_converse|_compare|_refunds|get|find|save|due|reconcile|_send|_call|close|create_payment|confirm_payment|charge_saved_card|customer|fetch|refund|cancel|expire|resolve|capture|needs_attention|dead_letters|redeliver|history|explain|_attention|payment_status|handle_webhook|handle_event"
      r"|event|_aftermath|_place|_fetch_intent|_fetch_aftermath|_apply|booking_changed|tick|work|run|_deliver|handle|create_payment_intent|webhook|_answer|_read"
      r"|_owner|_create|_confirm|_status|_webhook)\(", r"\1async def \2("),
-    (r"\bwait\(self\._wake", "await wait_async(self._wake"),
+    (r"\bself\._waker\.wait\(", "await self._waker.wait("),
     (r"(?<!await )\bself\.(_converse|_forget|_compare|_refunds|_send|_call|_aftermath|_place|_fetch_intent|_fetch_aftermath|_apply|run|_deliver|_sleep|needs_attention|_attention|tick|handle_event|_answer|_read|_owner"
      r"|_create|_confirm|_status|_webhook)\(", r"await self.\1("),
     (r"(?<!await )\bself\._(repository|inner|tables|port|runner|reconciler|gateway|authenticator)\.(page|get|find|save|due|history|perform|close|event|run|fetch|tick|work|create_payment"

@@ -53,7 +53,8 @@ class AsyncPaymentGateway(AsyncStaff):
     Args:
         repository: the team's database.
         settings: keys and secrets, checked when they were built.
-        http_client: the httpx client to use for Stripe; it stays yours to close. None: the gateway owns one.
+        http_client: the httpx client to use for Stripe; it stays yours to close, and is of one process. None: the gateway
+            owns one, and opens another in a process that was forked and on another event loop.
         port: what to use instead of stripe-python, for tests.
         clock, new_id, sleep, draw: the present (aware UTC), random ids, a wait in seconds, and random numbers from 0 to 1.
     """

@@ -55,7 +55,7 @@ from airport_payments.placing import (
 from airport_payments.repository import BookingRepository
 from airport_payments.stripe_api.events import Event
 from airport_payments.stripe_api.lists import ListPage, ListReply
-from airport_payments.waiting import wait
+from airport_payments.waiting import Waker
 
 
 class Port(Protocol):
@@ -106,7 +106,7 @@ class Runner:
         self._sleep = sleep
         self._draw = draw
         self._rebuild = rebuild
-        self._wake = threading.Event()
+        self._waker = Waker()
         self._after: str | None = None
 
     # ---- events ----
@@ -215,7 +215,7 @@ class Runner:
     def work(self, stop: threading.Event, every_s: float = 1.0) -> None:
         """Tick until `stop` is set: at every commit that leaves something due, and at least every `every_s`."""
         while not stop.is_set():
-            self._wake.clear()
+            self._waker.clear()
             go_on = False
             try:
                 report_ = self.tick()
@@ -223,11 +223,11 @@ class Runner:
             except Exception as error:  # noqa: BLE001 - the worker outlives a database that is away
                 logger.error("tick failed: %s", type(error).__name__, exc_info=True)
             if not go_on:
-                wait(self._wake, every_s)
+                self._waker.wait(every_s)
 
     def wake(self) -> None:
         """Let a waiting `work` go on at once, to see a commit, or that `stop` is set."""
-        self._wake.set()
+        self._waker.set()
 
     def fetch(self, command: Fetch) -> PortReply:
         """Ask Stripe for something that is of no booking."""
@@ -281,7 +281,7 @@ class Runner:
     def _committed(self, change: Change) -> None:
         """Wake the worker if the commit left something due."""
         if change.due_at is not None and change.due_at <= self._clock():
-            self._wake.set()
+            self._waker.set()
 
     def _deliver(self, call: Deliver, asked: Asker | Observed | None) -> Delivered | DeliveryFailed:
         announcement, name = call.announcement, call.subscriber

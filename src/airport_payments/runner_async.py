@@ -54,7 +54,7 @@ from airport_payments.placing import (
 from airport_payments.repository import AsyncBookingRepository
 from airport_payments.stripe_api.events import Event
 from airport_payments.stripe_api.lists import ListPage, ListReply
-from airport_payments.waiting_async import wait_async
+from airport_payments.waiting_async import AsyncWaker
 
 
 class AsyncPort(Protocol):
@@ -105,7 +105,7 @@ class AsyncRunner:
         self._sleep = sleep
         self._draw = draw
         self._rebuild = rebuild
-        self._wake = asyncio.Event()
+        self._waker = AsyncWaker()
         self._after: str | None = None
 
     # ---- events ----
@@ -214,7 +214,7 @@ class AsyncRunner:
     async def work(self, stop: asyncio.Event, every_s: float = 1.0) -> None:
         """Tick until `stop` is set: at every commit that leaves something due, and at least every `every_s`."""
         while not stop.is_set():
-            self._wake.clear()
+            self._waker.clear()
             go_on = False
             try:
                 report_ = await self.tick()
@@ -222,11 +222,11 @@ class AsyncRunner:
             except Exception as error:  # noqa: BLE001 - the worker outlives a database that is away
                 logger.error("tick failed: %s", type(error).__name__, exc_info=True)
             if not go_on:
-                await wait_async(self._wake, every_s)
+                await self._waker.wait(every_s)
 
     def wake(self) -> None:
         """Let a waiting `work` go on at once, to see a commit, or that `stop` is set."""
-        self._wake.set()
+        self._waker.set()
 
     async def fetch(self, command: Fetch) -> PortReply:
         """Ask Stripe for something that is of no booking."""
@@ -280,7 +280,7 @@ class AsyncRunner:
     def _committed(self, change: Change) -> None:
         """Wake the worker if the commit left something due."""
         if change.due_at is not None and change.due_at <= self._clock():
-            self._wake.set()
+            self._waker.set()
 
     async def _deliver(self, call: Deliver, asked: Asker | Observed | None) -> Delivered | DeliveryFailed:
         announcement, name = call.announcement, call.subscriber

@@ -1,8 +1,22 @@
-"""Waiting for a threading.Event."""
+"""What wakes a worker: threads."""
 
 import threading
 
 
-def wait(event: threading.Event, timeout_s: float) -> None:
-    """Wait until the event is set, at most `timeout_s`."""
-    event.wait(timeout_s)
+class Waker:
+    """Wakes the workers of a gateway. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def clear(self) -> None:
+        """Forget what was said before: the worker is about to look."""
+        self._event.clear()
+
+    def set(self) -> None:
+        """Let the workers go on at once."""
+        self._event.set()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until `set` is called, at most `timeout_s`."""
+        self._event.wait(timeout_s)

@@ -1,7 +1,7 @@
 """Every error that the library raises on purpose.
 
     PaymentsError
-    ├── ConfigurationError              raised when a gateway is built, never later
+    ├── ConfigurationError              something is set up wrongly; raised when it is built, if that can be known
     ├── RequestRefused                  the caller's request cannot be served as it stands
     │   ├── InvalidRequest              400 invalid_request
     │   ├── InvalidSignature            400 invalid_signature

@@ -1,17 +1,55 @@
 """What both colours of the port share: building stripe-python's client, and reading what its calls raise."""
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeAlias, cast
 
+from airport_payments.core.errors import ConfigurationError
 from airport_payments.stripe_api.bodies import KEY_WITHHELD, HeldBody
 from airport_payments.stripe_api.results import ApiResult, Reader, Unreadable, from_headers
 
 if TYPE_CHECKING:
+    import asyncio
+
     import httpx
     import stripe
 
     from airport_payments.settings import StripeSettings
+
+# Where connections may be used: in the process, and on the event loop, that opened them. After a fork, parent and child
+# have the same sockets, and each would read the answers to what the other asked.
+Home: TypeAlias = "tuple[int, asyncio.AbstractEventLoop | None]"
+
+
+def own_home() -> Home:
+    """Return where this code runs."""
+    return os.getpid(), None
+
+
+def own_home_async() -> Home:
+    """Return where this task runs."""
+    import asyncio  # noqa: PLC0415 - a synchronous program need not load it
+
+    return os.getpid(), asyncio.get_running_loop()
+
+
+def is_gone(home: Home, here: Home) -> bool:
+    """Return whether connections of that home are of no use to anybody: its loop, of this process, is closed.
+
+    Those of a parent process are kept, unused: to let go of them could close what the parent is using.
+    """
+    pid, loop = home
+    return pid == here[0] and loop is not None and loop.is_closed()
+
+
+def check_process(homes: Iterable[Home], here: Home) -> None:
+    """Refuse what was given to us in another process. Raises `ConfigurationError`."""
+    if any(pid != here[0] for pid, _ in homes):
+        raise ConfigurationError(
+            "http_client: the httpx client that was given has been used before this process was forked, and parent and"
+            " child would read each other's answers: build the client and the gateway in each process, or give none"
+        )
 
 
 def stripe_client(settings: "StripeSettings", transport: "stripe.HTTPClient") -> "stripe.StripeClient":

@@ -9,6 +9,7 @@ from typing import NoReturn, cast
 import httpx
 import stripe
 
+from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.secret import Secret
 from airport_payments.stripe_api.bodies import HeldBody, KeyedHeaders, QuietBody
 
@@ -81,6 +82,8 @@ class HttpxTransport(stripe.HTTPClient):
             response = self._client.request(method, url, headers=headers, content=_content(post_data))
         except httpx.RequestError as error:
             _raise_connection_error(error)
+        except RuntimeError as error:
+            _raise_unusable(error)
         return response.content, response.status_code, response.headers
 
     async def request_async(
@@ -93,6 +96,8 @@ class HttpxTransport(stripe.HTTPClient):
             response = await self._async_client.request(method, url, headers=headers, content=_content(post_data))
         except httpx.RequestError as error:
             _raise_connection_error(error)
+        except RuntimeError as error:
+            _raise_unusable(error)
         return response.content, response.status_code, response.headers
 
 
@@ -104,3 +109,11 @@ def _raise_connection_error(error: httpx.RequestError) -> NoReturn:
     """Say what kind of failure it was, and nothing of the request: httpx errors hold its headers, the key among them."""
     message = f"no answer from Stripe ({type(error).__name__})"
     raise stripe.APIConnectionError(message) from None  # type: ignore[no-untyped-call]  # stripe-python leaves it untyped
+
+
+def _raise_unusable(error: RuntimeError) -> NoReturn:
+    """Say what httpx means by a RuntimeError: a client that was closed, or whose connections are of another event loop."""
+    raise ConfigurationError(
+        "http_client: the httpx client cannot be used any more: it was closed, or its connections belong to another event"
+        " loop. Give each event loop a client and a gateway of its own, or let the gateway own its client"
+    ) from error

@@ -10,7 +10,16 @@ from airport_payments.core.commands import Command, Fetch
 from airport_payments.core.facts import PortReply
 from airport_payments.settings import StripeSettings
 from airport_payments.stripe_api.circuit import Circuit
-from airport_payments.stripe_api.client import result_of_answer, result_of_error, stripe_client, timeout_of
+from airport_payments.stripe_api.client import (
+    Home,
+    check_process,
+    is_gone,
+    own_home,
+    result_of_answer,
+    result_of_error,
+    stripe_client,
+    timeout_of,
+)
 from airport_payments.stripe_api.lists import ListPage, ListReply, list_page
 from airport_payments.stripe_api.results import ApiRequest, ApiResult, retry_delay_s
 
@@ -26,7 +35,8 @@ class StripePort:
 
     Args:
         settings: keys, time-outs, tries.
-        client: the httpx client to use; it stays the caller's to close. None: one of ours, built at the first call.
+        client: the httpx client to use; it stays the caller's to close, and is of one process. None: one of ours, built at
+            the first call, and again in a process that was forked and on another event loop.
         transport: a `stripe.HTTPClient` to use instead of httpx.
         sleep: waits between tries, in seconds.
         clock: a monotonic time in seconds.
@@ -51,8 +61,8 @@ class StripePort:
         self._draw = draw
         self._circuit = Circuit()
         self._lock = threading.Lock()
-        self._owned: httpx.Client | None = None
-        self._stripe: stripe.StripeClient | None = None
+        self._owned: dict[Home, httpx.Client] = {}
+        self._stripe: dict[Home, stripe.StripeClient] = {}
 
     def perform(self, command: Command | Fetch) -> PortReply:
         """Perform a command and return Stripe's reply. Whatever the network does is a reply too: `Unanswered`."""
@@ -75,9 +85,12 @@ class StripePort:
                 return reply
 
     def close(self) -> None:
-        """Close the httpx client, if it is ours. A later call opens a new one."""
+        """Close the httpx client, if it is ours and was opened here. A later call opens a new one."""
+        here = own_home()
         with self._lock:
-            owned, self._owned, self._stripe = self._owned, None, None
+            owned = self._owned.pop(here, None)
+            if owned is not None:
+                del self._stripe[here]
         if owned is not None:
             owned.close()
 
@@ -98,7 +111,8 @@ class StripePort:
     def _call(self, request: ApiRequest) -> ApiResult:
         import stripe  # noqa: PLC0415 - importing the library must not load it
 
-        client = self._stripe or self._connect()
+        here = own_home()
+        client = self._stripe.get(here) or self._connect(here)
         try:
             response = client.raw_request(
                 request.method, request.path, **request.params, idempotency_key=request.idempotency_key
@@ -107,18 +121,25 @@ class StripePort:
             return result_of_error(error)
         return result_of_answer(request.read, response.body, response.headers, response.code)
 
-    def _connect(self) -> "stripe.StripeClient":
+    def _connect(self, here: Home) -> "stripe.StripeClient":
         with self._lock:
-            if self._stripe is None:
-                self._stripe = stripe_client(self._settings, self._transport or self._own_transport())
-            return self._stripe
+            found = self._stripe.get(here)
+            if found is None:
+                if self._given is not None or self._transport is not None:
+                    check_process(self._stripe, here)
+                for home in [home for home in self._stripe if is_gone(home, here)]:
+                    del self._stripe[home]
+                    self._owned.pop(home, None)
+                transport = self._transport or self._httpx_transport(here)
+                found = self._stripe[here] = stripe_client(self._settings, transport)
+            return found
 
-    def _own_transport(self) -> "stripe.HTTPClient":
+    def _httpx_transport(self, here: Home) -> "stripe.HTTPClient":
         import httpx  # noqa: PLC0415 - importing the library must not load it
 
         from airport_payments.stripe_api.http_client import HttpxTransport  # noqa: PLC0415 - loads stripe-python
 
         client = self._given
         if client is None:
-            client = self._owned = httpx.Client(timeout=timeout_of(self._settings))
+            client = self._owned[here] = httpx.Client(timeout=timeout_of(self._settings))
         return HttpxTransport(client=client)
