@@ -37,6 +37,26 @@ class TestAuthorised:
         assert isinstance(reply, NotCompleted)
         assert driver.payment.place is Place.NONE
 
+    @pytest.mark.parametrize("late", [False, True], ids=["at once", "after its last look"])
+    def test_an_authorisation_is_looked_at_until_it_ends(self, late: bool) -> None:
+        driver = at_authorization()
+        while late and driver.due_at is not None:
+            driver.now = driver.due_at
+            driver.tick(seen("requires_action"))
+        driver.event(view("requires_capture"))
+        driver.tick()
+        authorised = driver.now
+        while driver.now < authorised + timedelta(days=30):
+            assert driver.due_at is not None
+            assert driver.due_at <= driver.now + timedelta(days=1)
+            driver.now = driver.due_at
+            driver.tick(seen("requires_capture"))
+        assert driver.due_at is not None
+        driver.now = driver.due_at
+        driver.tick(seen("canceled"))
+        assert driver.announced[-1] == "AuthorizationLost"
+        assert driver.due_at is None
+
 
 class TestHolds:
     @pytest.mark.parametrize("manual", [False, True], ids=["collected", "authorised"])

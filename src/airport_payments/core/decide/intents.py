@@ -167,6 +167,8 @@ def _authorised(draft: Draft, payment: Payment, view: IntentView) -> None:
     """The money is held on the card. Where the team wants it so, that confirms the booking; else its capture does."""
     first = payment.state is not PaymentState.REQUIRES_CAPTURE
     moved = replace(payment, state=PaymentState.REQUIRES_CAPTURE, stripe_status=view.status, failure=None)
+    if moved.look_at is None:
+        moved = replace(moved, look_at=draft.now + LOOK_FIRST, looks=0)
     if _amount_changed(draft, payment, view):
         moved = replace(moved, closing=True, looks=0)
     if not first:
@@ -252,18 +254,24 @@ def _moved(payment: Payment, view: IntentView) -> bool:
 
 def looked(payment: Payment, now: datetime) -> Payment:
     """Return the payment with its next look planned, if the last one was due."""
-    look_at, looks = _next_look(payment.look_at, payment.looks, now, closing=payment.closing)
+    held = payment.state is PaymentState.REQUIRES_CAPTURE
+    look_at, looks = _next_look(payment.look_at, payment.looks, now, closing=payment.closing, held=held)
     return payment if look_at == payment.look_at else replace(payment, look_at=look_at, looks=looks)
 
 
-def _next_look(look_at: datetime | None, looks: int, now: datetime, *, closing: bool) -> tuple[datetime | None, int]:
-    """Return when to look next, and how many looks that makes; as it was, unless a look was due."""
+def _next_look(
+    look_at: datetime | None, looks: int, now: datetime, *, closing: bool, held: bool = False
+) -> tuple[datetime | None, int]:
+    """Return when to look next, and how many looks that makes; as it was, unless a look was due.
+
+    `held`: an authorisation. Stripe ends it, after seven days for most cards, so it is looked at until then.
+    """
     if look_at is None or look_at > now:
         return look_at, looks
     if closing:
         # It should be gone: keep asking until it is.
         return now + backoff(PROCESSING_FIRST, PROCESSING_MOST, looks), looks + 1
-    if looks < MAX_LOOKS:
+    if held or looks < MAX_LOOKS:
         return now + backoff(LOOK_FIRST, LOOK_MOST, looks), looks + 1
     return None, looks
 
