@@ -37,7 +37,7 @@ from airport_payments.core.errors import (
     StripeUnavailable,
 )
 from airport_payments.core.facts import Answer, RefundSeen, RefusalKind, Refused, Unanswered
-from airport_payments.core.model import BookingStatus, PaymentState, Place
+from airport_payments.core.model import BookingStatus, PaymentState, Place, ReviewReason, Surplus
 from airport_payments.core.money import Money
 from airport_payments.core.refund import Refund, RefundState
 
@@ -341,3 +341,37 @@ def test_an_answer_to_a_command_of_an_attempt_that_is_gone_changes_nothing() -> 
     driver = collected()
     command = CreateRefund("gone", "gone.0", BOOKING_ID, NAMESPACE, INTENT_ID, 1, None, "k", driver.now, driver.now)
     assert driver.feed(Answer(command, RefundSeen(refund_view()), 0, TICK)).change is None
+
+
+class TestOtherSendings:
+    """A command may be sent twice: by a process that died since, or on a slow way. One may be refused, one get through."""
+
+    def test_a_refund_that_was_refused_is_found_when_another_sending_of_it_gets_through(self) -> None:
+        driver = collected()
+        driver.refund(refused())
+        driver.tick(listed())
+        (ours,) = driver.payment.refunds
+        assert ours.state is RefundState.REFUSED
+        assert driver.due_at is not None
+        driver.now = driver.due_at
+        driver.tick(listed(refund_view(ref=ours.ref)))
+        (found,) = driver.payment.refunds
+        assert (found.ref, found.refund_id, found.state) == (ours.ref, "re_1", RefundState.SUCCEEDED)
+        assert driver.booking.status is BookingStatus.CANCELLED
+
+    def test_a_refund_that_was_refused_is_listed_until_no_sending_of_it_can_get_through(self) -> None:
+        driver = collected()
+        driver.refund(refused())
+        asked = driver.now
+        while driver.due_at is not None:
+            driver.now = max(driver.now, driver.due_at)
+            driver.tick(listed())
+        assert asked + KEY_FORGOTTEN <= driver.now < asked + 2 * KEY_FORGOTTEN
+
+    def test_a_refund_that_the_rules_ordered_and_stripe_refused_is_in_review_at_once(self) -> None:
+        driver = opened()
+        driver.policy = replace(driver.policy, surplus=Surplus.REFUND)
+        driver.team(status=BookingStatus.CANCELLED)
+        driver.event(view("succeeded"))
+        driver.tick(refused(), listed())
+        assert driver.payment.review is ReviewReason.REFUND_FAILED

@@ -35,6 +35,7 @@ class Refund:
         refund_id: Stripe's id, once known.
         request: hashes of the caller's request id and of what it asked for, None for one that nobody asked us for.
         failure: why Stripe refused it, or why it failed: Stripe's code, no message.
+        asked_at: when it was commanded last; when it was first seen for one that was made elsewhere.
     """
 
     ref: str

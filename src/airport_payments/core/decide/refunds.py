@@ -1,6 +1,6 @@
 """Giving money back: what may be, what was, and what that means for the booking."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from airport_payments.core.announcements import PaymentNeedsReview, PaymentRefunded, RefundFailed
 from airport_payments.core.commands import CreateRefund, ListRefunds
@@ -215,6 +215,12 @@ def _waiting(payment: Payment) -> bool:
     return any(r.open and r.refund_id is not None for r in payment.refunds)
 
 
+def _may_get_through(payment: Payment, now: datetime) -> bool:
+    """Return whether another sending of a refund that was refused may still be executed: a process died, a way was slow."""
+    refused = (r.asked_at for r in payment.refunds if r.state is RefundState.REFUSED)
+    return any(asked is not None and now < asked + KEY_FORGOTTEN for asked in refused)
+
+
 def _watch(draft: Draft, payment: Payment) -> Payment:
     """Plan a list after news of one refund. What a list was wanted for, only a list ends: there may be other refunds."""
     planned = payment.refunds_at
@@ -228,7 +234,7 @@ def _watch(draft: Draft, payment: Payment) -> Payment:
 def _listed(draft: Draft, payment: Payment) -> Payment:
     """Plan the next list after one that shows how things stand: while a refund's end is still to come."""
     planned = payment.refunds_at
-    if not _waiting(payment):
+    if not _waiting(payment) and not _may_get_through(payment, draft.now):
         return payment if planned is None else draft.put(replace(payment, refunds_at=None, refund_looks=0))
     return payment if planned is not None and planned > draft.now else _look_later(draft, payment)
 
@@ -319,8 +325,11 @@ def refunds_seen(draft: Draft, payment: Payment, reply: RefundsSeen, *, current:
             server_errors=0,
         )
         draft.command(again)
+        payment = _put(draft, payment, replace(refund, asked_at=draft.now))
         draft.note("refund", f"refund {refund.ref} was not made: commanded again", payment.intent_id)
-    _listed(draft, payment)
+    payment = _listed(draft, payment)
+    if payment.place is Place.REFUNDED:
+        _see_that_it_went_back(draft, payment)
 
 
 def refund_refused(draft: Draft, payment: Payment, command: CreateRefund, reply: Refused) -> PaymentsError:
@@ -359,9 +368,8 @@ def settle_money(draft: Draft, payment: Payment) -> None:
     if not payment.refunds:
         return
     if payment.place is Place.REFUNDED:
-        if payment.rest_minor > 0 and not _unsure(draft, payment):
-            draft.note("settled", "it was to go back, and did not: in review", payment.intent_id)
-            to_review(draft, payment, ReviewReason.REFUND_FAILED)
+        if not _unsure(draft, payment):
+            _see_that_it_went_back(draft, payment)
         return
     if payment.rest_minor > 0 or any(r.state is RefundState.REQUESTED for r in payment.refunds):
         return
@@ -372,6 +380,12 @@ def settle_money(draft: Draft, payment: Payment) -> None:
             draft.cancel_booking(CancelReason.REFUNDED)
     draft.put(replace(payment, place=Place.REFUNDED, review=None))
     draft.note("settled", "all of its money went back", payment.intent_id)
+
+
+def _see_that_it_went_back(draft: Draft, payment: Payment) -> None:
+    if payment.rest_minor > 0:
+        draft.note("settled", "it was to go back, and did not: in review", payment.intent_id)
+        to_review(draft, payment, ReviewReason.REFUND_FAILED)
 
 
 def _unsure(draft: Draft, payment: Payment) -> bool:
