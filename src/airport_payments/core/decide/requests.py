@@ -7,7 +7,7 @@ from airport_payments.core.decide.draft import Completed, Done, Draft, NotComple
 from airport_payments.core.decide.look import look, perform
 from airport_payments.core.decide.opening import open_attempt, refusal, remember_key
 from airport_payments.core.decide.operations import ask_cancel, ask_capture, ask_resolve
-from airport_payments.core.decide.refunds import ask_refund
+from airport_payments.core.decide.refund_requests import ask_refund
 from airport_payments.core.decide.settle import expire, settle
 from airport_payments.core.decide.table import LOOK_FIRST
 from airport_payments.core.errors import (
