@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from statistics import median
 
-import tests.simulation.mutants  # noqa: F401 - fills the list
+import tests.simulation.mutants
+import tests.simulation.mutants_money  # noqa: F401 - and this
 from tests.simulation.mutant import MUTANTS
 from tests.simulation.plan import FAULTS
 from tests.simulation.shrink import shrink, story

@@ -33,7 +33,8 @@ class Mutant:
         """Return the first run that notices it, None if none of `SEEDS` does."""
         with self.alive():
             runs = (simulate(seed, keep_trace=False) for seed in range(first, first + SEEDS))
-            return next((run for run in runs if run.violation is not None), None)
+            # An error that is none of ours may be the patch's own: names move.
+            return next((run for run in runs if run.violation is not None and run.violation.rule != "untyped"), None)
 
 
 MUTANTS: dict[str, Mutant] = {}

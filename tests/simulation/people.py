@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.books import PAYABLE, WAITING
 from tests.simulation.delivery import Sent, signature
+from tests.simulation.money import WAITING_REFUND
 from tests.simulation.plan import DAY, HOUR, MINUTE, SECOND, Person
 from tests.simulation.sched import switch
 from tests.simulation.shop import CURRENCY
@@ -148,6 +149,8 @@ class Human:
                 lambda g, b=booking: g.create_payment(b, owner="mallory", amount=price),
                 lambda g, b=booking, i=theirs: g.confirm_payment(b, i, owner="mallory"),
                 lambda g, b=booking: g.payment_status(b, owner="mallory"),
+                lambda g, b=booking: g.refund(b, request_id="mine", owner="mallory"),
+                lambda g, b=booking: g.cancel(b, owner="mallory"),
             ))  # fmt: skip
             outcome, value = await self.ask(f"for {booking}, which is not theirs", call)
             world.oracle.strange(outcome, value, world.oracle.saves_of(self.last))
@@ -178,7 +181,7 @@ class Human:
                 obj = dict(rng.choice(intents).as_json(), status="succeeded")
                 obj["amount_received"] = obj["amount"]
                 now_s = int(world.start_s + world.sched.now / 1000)
-                body = Sent("evt_forged", "payment_intent.succeeded", obj).body(now_s)
+                body = Sent("evt_forged", "payment_intent.succeeded", obj, ("", "", "")).body(now_s)
                 good = self.shop.webhook_secret
                 header = rng.choice((
                     None, "", f"t={now_s},v0=00", signature(body, "whsec_somethingelse00000", now_s),
@@ -255,6 +258,9 @@ def meddle(world: "World", fate: str, shop: "Shop", booking_id: str) -> None:
     """In the middle of someone's call: the team changes the row, or a customer pays what they were given."""
     task = world.sched.current
     draw = task.random()
+    if fate == "money_mid_call":
+        _meddle_with_money(world, draw)
+        return
     if fate == "pay_mid_call":
         given = [i for i in world.stripe.intents() if i.status in PAYABLE and world.oracle.was_given(i.id)]
         if given:
@@ -276,8 +282,28 @@ def meddle(world: "World", fate: str, shop: "Shop", booking_id: str) -> None:
         shop.set_price("team", booking.id, price + (0 if booking.price.amount_minor != price else 300))
 
 
+def _meddle_with_money(world: "World", draw: float) -> None:
+    """In the middle of someone's call: money is given back at the dashboard, disputed, or a dispute or refund goes on."""
+    paid = [i for i in world.stripe.intents() if i.received]
+    if not paid:
+        return
+    intent = paid[int(draw * len(paid))]
+    way = world.sched.current.random()
+    waiting = [r for r in intent.money.refunds if r.status in WAITING_REFUND]
+    if waiting and way < 0.5:
+        world.stripe.deed("bank", waiting[-1].id, "settle_refund" if way < 0.35 else "fail_refund")
+    elif intent.money.disputes and way < 0.7:
+        deed = ("escalate", "answer", "win", "lose", "drop_inquiry")[int(world.sched.current.random() * 5)]
+        world.stripe.deed("bank", intent.money.disputes[-1].id, deed)
+    elif way < 0.8:
+        part = intent.net // 3 if way < 0.6 else 0
+        world.stripe.deed("cashier", intent.id, "dashboard_refund", part)
+    else:
+        world.stripe.deed("bank", intent.id, "inquire" if way < 0.9 else "dispute")
+
+
 def _short(value: Any) -> str:
-    if hasattr(value, "payment_intent_id"):
+    if hasattr(value, "client_secret") and hasattr(value, "payment_intent_id"):
         return f"{value.payment_intent_id} {value.status} {value.amount}"
     if hasattr(value, "stripe_status"):
         return f"{value.stripe_status} booking {getattr(value, 'booking_status', None) or value.booking.status}"

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 SECOND: Final = 1000
 MINUTE: Final = 60 * SECOND
@@ -11,19 +11,22 @@ DAY: Final = 24 * HOUR
 
 # Where each fault strikes. One fate is drawn at each call to the database or to Stripe, and one for each event.
 SITES: Final[dict[str, tuple[str, ...]]] = {
-    "read": ("crash_before_read", "crash_after_read", "read_fails", "stall", "team_mid_call", "pay_mid_call"),
+    "read": (
+        "crash_before_read", "crash_after_read", "read_fails", "stall", "team_mid_call", "pay_mid_call",
+        "money_mid_call",
+    ),
     "save": (
         "crash_before_save", "crash_after_save", "save_conflict", "save_fails", "commit_unknown", "stall",
-        "team_mid_call", "pay_mid_call",
+        "team_mid_call", "pay_mid_call", "money_mid_call",
     ),
     "post": (
         "crash_before_call", "crash_after_call", "timeout_before", "timeout_after", "cut_before", "cut_after",
         "error_500_before", "error_500_after", "error_500_late", "error_503", "rate_limited", "in_flight", "late",
-        "bad_key", "refused", "stall", "team_mid_call", "pay_mid_call",
+        "bad_key", "refused", "stall", "team_mid_call", "pay_mid_call", "money_mid_call",
     ),
     "get": (
         "crash_before_call", "crash_after_call", "timeout_before", "cut_before", "error_503", "rate_limited", "bad_key",
-        "stall", "team_mid_call", "pay_mid_call",
+        "stall", "team_mid_call", "pay_mid_call", "money_mid_call",
     ),
     "event": (
         "event_never_made", "event_dropped", "event_duplicated", "event_twin", "event_delayed", "event_held_back",
@@ -35,7 +38,8 @@ SITES: Final[dict[str, tuple[str, ...]]] = {
 # Faults that are not drawn at a call, but planned: windows of time, deeds of people, properties of a process.
 PLANNED: Final = (
     "clock_skew", "database_down", "stripe_down", "workers_asleep", "price_there_and_back", "forged", "amount_edited",
-    "dashboard_cancel", "counter_confirms",
+    "dashboard_cancel", "counter_confirms", "dashboard_refund", "dashboard_capture", "disputed", "refund_waits",
+    "refund_fails_late", "ghost_paid",
 )  # fmt: skip
 FAULTS: Final = tuple(dict.fromkeys([name for names in SITES.values() for name in names] + list(PLANNED)))
 VARIANTS: Final = ("all_events", "guide_events", "no_events", "two_shops")
@@ -76,6 +80,7 @@ class Plan:
     rates: dict[str, float] = field(default_factory=dict)
     windows: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     skews: list[int] = field(default_factory=list)
+    policy: dict[str, Any] = field(default_factory=dict)
     filter: Filter = Filter()
 
     @property
@@ -102,6 +107,13 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
         plan.prices[f"B{number}"] = amount + number
         if rng.random() < 0.15:
             plan.holds[f"B{number}"] = rng.randint(0, plan.span)
+    manual = rng.random() < 0.3
+    plan.policy = {
+        "surplus": rng.choice(("review", "refund")),
+        "refund_cancels_booking": rng.random() < 0.7,
+        "manual_capture": manual,
+        "confirm_at_authorization": manual and rng.random() < 0.5,
+    }
     _draw_faults(plan, rng)
     _draw_people(plan, rng)
     for name in ("database_down", "stripe_down", "workers_asleep"):
@@ -119,7 +131,9 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
 def _draw_faults(plan: Plan, rng: random.Random) -> None:
     share = rng.choice((0.0, 0.1, 0.25, 0.25, 0.5))
     for name in FAULTS:
-        wanted, rate = rng.random() < share, 0.01 * 30 ** rng.random()
+        # What a refund comes to is no fault of ours or of the network: where there are faults, it is often so.
+        often = 0.5 if share and name in {"refund_waits", "refund_fails_late"} else share
+        wanted, rate = rng.random() < often, 0.01 * 30 ** rng.random()
         if wanted and name not in plan.filter.faults:
             plan.rates[name] = min(rate, 0.3)
 
@@ -149,9 +163,16 @@ def _draw_people(plan: Plan, rng: random.Random) -> None:
         add("card_tester", "card_tester", exactly=max(0, min(moments) - 3 * MINUTE))
     for number in range(rng.choices((0, 1, 2, 3), (35, 30, 20, 15))[0]):
         add(f"team{number + 1}", rng.choice(("cancels", "reprices", "reopens")))
+    for kind, share in (("refunder", 0.7), ("canceller", 0.25), ("resolver", 0.4), ("capturer", 0.85)):
+        if rng.random() < share and (kind != "capturer" or plan.policy["manual_capture"]):
+            add(kind, kind)
+            if rng.random() < 0.4:  # two operators at once
+                twin = plan.people[-1]
+                plan.people.append(Person(f"{kind}b", kind, twin.at, twin.shop, twin.booking))
     for name, kind in (
         ("price_there_and_back", "there_and_back"), ("forged", "forger"), ("amount_edited", "editor"),
-        ("dashboard_cancel", "dashboard"), ("counter_confirms", "counter"),
+        ("dashboard_cancel", "dashboard"), ("counter_confirms", "counter"), ("dashboard_refund", "cashier"),
+        ("dashboard_capture", "collector"), ("disputed", "bank"), ("ghost_paid", "ghost"),
     ):  # fmt: skip
         if name in plan.rates:
             add(kind, kind)

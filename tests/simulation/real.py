@@ -4,13 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from tests.simulation.books import Intent
+from tests.simulation.money import DISPUTE_DEEDS, REFUND_DEEDS, Aftermath, Dispute, Refund
 from tests.simulation.plan import MINUTE
 from tests.simulation.sched import Task, drive, switch
-from tests.simulation.wrapped import GIVE_UP, stall_ms
+from tests.simulation.wrapped import GIVE_UP, MEDDLING, stall_ms
 
-from airport_payments.core.commands import Command
+from airport_payments.core.commands import Command, Fetch
+from airport_payments.core.decide.route import HANDLED
+from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.facts import PortReply
 from airport_payments.core.model import IntentStatus
+from airport_payments.core.refund import RefundState
 from airport_payments.stripe_api.port import StripePort
 from airport_payments.stripe_api.port_async import AsyncStripePort
 from airport_payments.testing import FakeStripe, Fault
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 # A debit that stays in processing until the bank is asked to answer.
 SLOW_DEBIT = "pm_usBankAccount_processing"
+MONEY_DEEDS = frozenset({"dashboard_refund", "dispute", "inquire"})
 CARDS = {"pay": "4242424242424242", "decline": "4000000000000002", "ask": "4000002760003184", "process": SLOW_DEBIT}
 
 
@@ -32,7 +37,7 @@ class RealStripe:
         self.world = world
         self.fake = FakeStripe("sk_test_CANARYKEY00", clock=lambda: world.start + world.elapsed(), seed=world.plan.seed)
         self._events = 0
-        self._seen: dict[str, tuple[str, int]] = {}
+        self._seen: dict[str, tuple[Any, ...]] = {}
         self._failures: dict[str, int] = {}
 
     def _objects(self, kind: str) -> dict[str, Any]:
@@ -50,10 +55,29 @@ class RealStripe:
         intent = _Shown(
             obj["id"], IntentStatus(obj["status"]), obj["amount"], obj["currency"], marks["airport_namespace"],
             marks["airport_booking"], marks["airport_attempt"], 0, obj["amount_received"],
-            failures=self._failures.get(obj["id"], 0),
+            failures=self._failures.get(obj["id"], 0), manual=obj["capture_method"] == "manual",
+            money=self._money(obj["id"]),
         )  # fmt: skip
         intent.object = obj
         return intent
+
+    def _money(self, intent_id: str) -> Aftermath:
+        """What became of an intent's money, in the words of this world's books."""
+        money = Aftermath()
+        for obj in self._objects("refund").values():
+            if obj["payment_intent"] == intent_id:
+                marks = obj["metadata"]
+                money.refunds.append(Refund(
+                    obj["id"], intent_id, obj["amount"], obj["currency"], RefundState(obj["status"]),
+                    marks.get("airport_namespace"), marks.get("airport_refund"),
+                ))  # fmt: skip
+        for obj in self._objects("dispute").values():
+            if obj["payment_intent"] == intent_id:
+                money.disputes.append(Dispute(
+                    obj["id"], intent_id, obj["charge"], obj["amount"], obj["currency"], DisputeStatus(obj["status"]),
+                    obj["is_charge_refundable"], 0,
+                ))  # fmt: skip
+        return money
 
     def port(self, process: "Process") -> Any:
         if self.world.plan.colour == "sync":
@@ -85,19 +109,67 @@ class RealStripe:
             if event["type"] == "payment_intent.payment_failed":
                 intent_id = event["data"]["object"]["id"]
                 self._failures[intent_id] = self._failures.get(intent_id, 0) + 1
-            if event["type"].startswith("payment_intent."):
-                world.deliveries.publish(event["type"], event["data"]["object"])
+            obj = event["data"]["object"]
+            self._note_money(obj)
+            if event["type"] in HANDLED:
+                intent_id = obj["id"] if obj["object"] == "payment_intent" else obj["payment_intent"]
+                intent = self.get(intent_id)
+                if intent is not None:
+                    world.deliveries.publish(event["type"], obj, intent)
         for intent in self.intents():
-            now = (str(intent.status), intent.amount)
+            money = tuple((m.id, str(m.status)) for m in (*intent.money.refunds, *intent.money.disputes))
+            now = (str(intent.status), intent.amount, money)
             if self._seen.get(intent.id) != now:
                 self._seen[intent.id] = now
-                world.stripe_changed(intent, None)
+                world.stripe_changed(intent, ())
 
-    def deed(self, who: str, intent_id: str, deed: str) -> bool:
-        self.world.trace(who, "%s %s", deed.replace("_", " "), intent_id)
+    def _note_money(self, obj: Any) -> None:
+        """One call may move a refund or a dispute twice: each of its events shows one of the steps."""
+        if obj["object"] in {"refund", "dispute"}:
+            kind = RefundState if obj["object"] == "refund" else DisputeStatus
+            self.world.oracle.note_status(obj["id"], kind(obj["status"]))
+
+    def deed(self, who: str, object_id: str, deed: str, amount: int = 0) -> bool:
+        self.world.trace(who, "%s %s%s", deed.replace("_", " "), object_id, f" ({amount})" if amount else "")
+        if object_id.startswith("pi_") and deed not in MONEY_DEEDS:
+            return self._deed(object_id, deed, amount)
+        try:
+            self._move_money(object_id, deed, amount)
+        except (StripeRefusal, ValueError):
+            return False
+        finally:
+            self.look()
+        return True
+
+    def _move_money(self, object_id: str, deed: str, amount: int) -> None:
+        """Do something to collected money. Raises `StripeRefusal` or `ValueError` where Stripe does not let anyone."""
+        fake = self.fake
+        if deed in REFUND_DEEDS:
+            if self._objects("refund")[object_id]["status"] not in REFUND_DEEDS[deed][0]:
+                raise ValueError
+            {"settle_refund": fake.settle_refund, "fail_refund": fake.fail_refund, "cancel_refund": fake.cancel_refund}[
+                deed
+            ](object_id)
+        elif deed in DISPUTE_DEEDS:
+            if self._objects("dispute")[object_id]["status"] not in DISPUTE_DEEDS[deed][0]:
+                raise ValueError
+            if deed == "escalate":
+                fake.escalate_dispute(object_id)
+            elif deed in {"answer", "answer_inquiry"}:
+                fake.answer_dispute(object_id)
+            else:
+                fake.close_dispute(object_id, {"drop_inquiry": "warning_closed", "win": "won", "lose": "lost"}[deed])
+        elif deed == "dashboard_refund":
+            fake.refund(object_id, amount or None)
+        elif any(d.status != "warning_closed" for d in self._money(object_id).disputes):
+            raise ValueError
+        else:
+            fake.dispute(object_id, inquiry=deed == "inquire")
+
+    def _deed(self, intent_id: str, deed: str, amount: int) -> bool:
         fake, status = self.fake, self._objects("payment_intent")[intent_id]["status"]
         waits = {"authenticate": "requires_action", "fail_to_authenticate": "requires_action",
-                 "settle": "processing", "bounce": "processing"}  # fmt: skip
+                 "settle": "processing", "bounce": "processing", "dashboard_capture": "requires_capture"}  # fmt: skip
         if waits.get(deed, status) != status:
             return False
         try:
@@ -107,12 +179,18 @@ class RealStripe:
                 fake.authenticate(intent_id, deed == "authenticate")
             elif deed in {"settle", "bounce"}:
                 fake.settle(intent_id, succeed=deed == "settle")
+            elif deed == "expire":
+                fake.expire(intent_id)
+            elif deed == "dashboard_capture":
+                self._post(
+                    f"/v1/payment_intents/{intent_id}/capture", b"amount_to_capture=%d" % amount if amount else b""
+                )
             elif deed == "dashboard_cancel":
                 self._post(f"/v1/payment_intents/{intent_id}/cancel", b"")
             elif deed == "edit_amount":
                 amount = self._objects("payment_intent")[intent_id]["amount"] + 100
                 self._post(f"/v1/payment_intents/{intent_id}", b"amount=%d" % amount)
-        except StripeRefusal:
+        except (StripeRefusal, ValueError):
             return False
         finally:
             self.look()
@@ -146,9 +224,10 @@ class Checked:
         self._process = process
         self._port = port
 
-    async def perform(self, command: Command) -> PortReply:
+    async def perform(self, command: Command | Fetch) -> PortReply:
         self._process.world.oracle.performed(self._process, command)
         reply: PortReply = await self._port.perform(command)
+        self._process.world.oracle.replied(command, reply)
         return reply
 
     async def close(self) -> None:
@@ -160,9 +239,10 @@ class SyncChecked:
         self._process = process
         self._port = port
 
-    def perform(self, command: Command) -> PortReply:
+    def perform(self, command: Command | Fetch) -> PortReply:
         self._process.world.oracle.performed(self._process, command)
         reply: PortReply = self._port.perform(command)
+        self._process.world.oracle.replied(command, reply)
         return reply
 
     def close(self) -> None:
@@ -208,7 +288,7 @@ class Transport(httpx.AsyncBaseTransport):
             self.process.die("before a call")
         if fate == "stall":
             await switch(stall_ms(task.random()))
-        elif fate in {"team_mid_call", "pay_mid_call"}:
+        elif fate in MEDDLING:
             self.world.meddle(fate, self.process.shop, "")
 
     def _handle(self, request: httpx.Request, fate: str | None) -> Any:
@@ -225,6 +305,10 @@ class Transport(httpx.AsyncBaseTransport):
         }.get(fate or "")
         if fault is not None:
             fake.inject(fault[0], after_effect=fault[1])
+        if request.method == "POST" and request.url.path == "/v1/refunds":
+            status = world.first_refund_status(f"refund{len(self.stripe._objects('refund')) + 1}")
+            if status is not RefundState.SUCCEEDED:
+                fake.hold_refunds(1, status=status.value)
         answer = fake.handle(request.method, request.url.raw_path.decode(), dict(request.headers), request.read())
         fake.clear_faults()
         world.trace("Stripe", "answers %s %s with %s%s", request.method, request.url.path, answer.status,

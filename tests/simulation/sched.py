@@ -6,6 +6,8 @@ import types
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+from airport_payments.core.errors import PaymentsError
+
 
 class Killed(BaseException):
     """The process in which this task ran died. No `except Exception` of the code may see it."""
@@ -44,8 +46,8 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
 class Task:
     """A coroutine with a name and a random stream of its own, so that leaving another out changes little for it."""
 
-    __slots__ = ("called_at", "coro", "done", "draws", "error", "killed", "name", "process", "random", "result", "rng",
-                 "seen", "token", "waiter")  # fmt: skip
+    __slots__ = ("called_at", "coro", "done", "draws", "error", "killed", "name", "process", "random", "refund_seen", "result",
+                 "rng", "seen", "token", "waiter")  # fmt: skip
 
     def __init__(self, name: str, coro: Coroutine[Any, Any, Any], seed: str, process: Any = None) -> None:
         self.name = name
@@ -61,6 +63,9 @@ class Task:
         self.token = 0
         self.draws = 0  # how many fates it drew
         self.called_at = 0  # when it last began to ask Stripe
+        self.refund_seen: tuple[str, int] | None = (
+            None  # the refund that Stripe last told it of, and since when it asked
+        )
         self.seen: tuple[str, int] | None = None  # the attempt that Stripe last told it of, and when that was so
 
 
@@ -111,8 +116,11 @@ class Scheduler:
             self.finish(task, result=end.value)
         except Killed:
             self.finish(task, killed=True)
-        except Exception as error:
+        except PaymentsError as error:
             self.finish(task, error=error)
+            if task.process is None:
+                raise  # of this world, or brought to its surface: whoever asked a process looks at the error itself
+        # Any other error is a mistake, ours or the library's. It ends the run, also where nobody waits for the task.
         else:
             task.result = None
             if type(wanted) is int:

@@ -1,7 +1,8 @@
 """The simulator's own proof: a rule taken away from our code is noticed within a stated number of seeds."""
 
 import pytest
-import tests.simulation.mutants  # noqa: F401 - fills the list
+import tests.simulation.mutants
+import tests.simulation.mutants_money  # noqa: F401 - and this
 from tests.simulation.mutant import MUTANTS, SEEDS
 
 

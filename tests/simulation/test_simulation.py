@@ -7,7 +7,8 @@ import sys
 from collections import Counter
 
 import pytest
-import tests.simulation.mutants  # noqa: F401 - fills the list
+import tests.simulation.mutants
+import tests.simulation.mutants_money  # noqa: F401 - and this
 from tests.simulation.mutant import MUTANTS
 from tests.simulation.plan import FAULTS, VARIANTS, Filter, draw_plan
 from tests.simulation.shrink import shrink, story

@@ -2,23 +2,27 @@
 
 import logging
 import random
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.simulation import people
-from tests.simulation.books import Books, Intent
+from tests.simulation import operators, people
+from tests.simulation.books import Books, Intent, Told
 from tests.simulation.delivery import Deliveries
 from tests.simulation.fates import Fates
-from tests.simulation.oracle import CANARY, Oracle
+from tests.simulation.money import Refund
+from tests.simulation.oracle import Oracle
+from tests.simulation.oracle_answers import CANARY
 from tests.simulation.plan import DAY, HOUR, SECOND, Filter, Plan, draw_plan
 from tests.simulation.sched import Killed, Scheduler, Task, Violation
 from tests.simulation.shop import HandlerError, Process, Shop
 from tests.simulation.wrapped import ModelPort, SyncModelPort
 
 from airport_payments.core.errors import PaymentsError
-from airport_payments.core.model import Booking, Change
+from airport_payments.core.model import Booking, Change, IntentStatus
+from airport_payments.core.refund import RefundState
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 # A run that needs more is cut off and drained; a drain that needs more does not end.
@@ -31,19 +35,18 @@ class ModelStripe:
 
     def __init__(self, world: "World") -> None:
         self.world = world
-        self.books = Books(self._changed)
+        self.books = Books(
+            world.stripe_changed, lambda: int(world.start_s + world.sched.now / 1000), world.first_refund_status
+        )
         self.intents = self.books.intents
         self.get = self.books.get
 
     def port(self, process: Process) -> Any:
         return SyncModelPort(process) if self.world.plan.colour == "sync" else ModelPort(process)
 
-    def _changed(self, intent: Intent, event_type: str | None) -> None:
-        self.world.stripe_changed(intent, event_type)
-
-    def deed(self, who: str, intent_id: str, deed: str) -> bool:
-        self.world.trace(who, "%s %s", deed.replace("_", " "), intent_id)
-        return self.books.deed(intent_id, deed)
+    def deed(self, who: str, object_id: str, deed: str, amount: int = 0) -> bool:
+        self.world.trace(who, "%s %s%s", deed.replace("_", " "), object_id, f" ({amount})" if amount else "")
+        return self.books.deed(object_id, deed, amount)
 
 
 @dataclass
@@ -90,6 +93,7 @@ class World:
         self.oracle = Oracle(self)
         self.deliveries = Deliveries(self)
         self.ids = 0
+        self._planned: set[str] = set()
         self.stripe: Any = self._stripe()
         self.shops = [Shop(self, number) for number in range(plan.shops)]
 
@@ -134,12 +138,53 @@ class World:
         self.oracle.saved(shop, row, change, document, writer)
         shop.notify()
 
-    def stripe_changed(self, intent: Intent, event_type: str | None) -> None:
-        self.trace("Stripe", "%s of %s (attempt %s) is %s, %s", intent.id, intent.booking, intent.attempt, intent.status,
-                   intent.amount)  # fmt: skip
+    def stripe_changed(self, intent: Intent, events: tuple[Told, ...]) -> None:
+        if self._keep:
+            money = "".join(f"; {m.id}: {m.amount} {m.status}" for m in (*intent.money.refunds, *intent.money.disputes))
+            self.trace("Stripe", "%s of %s (attempt %s) is %s, %s%s", intent.id, intent.booking, intent.attempt,
+                       intent.status, intent.amount, money)  # fmt: skip
         self.oracle.stripe_changed(intent)
-        if event_type is not None:
-            self.deliveries.publish(event_type, intent.as_json())
+        self._plan(intent)
+        for event_type, obj in events:
+            self.deliveries.publish(event_type, obj, intent)
+
+    # ---- what becomes of money ----
+
+    def draw_for(self, what: str) -> float:
+        """Return a number from 0 to 1 that hangs on the seed and this name alone."""
+        return zlib.crc32(f"{self.seed_text}:{what}".encode()) / 2**32
+
+    def first_refund_status(self, refund_id: str) -> RefundState:
+        draw = self.draw_for(refund_id)
+        if "refund_waits" not in self.plan.rates or draw > 0.5:
+            return RefundState.SUCCEEDED
+        self.fates.note("refund_waits")
+        return RefundState.PENDING if draw > 0.1 else RefundState.REQUIRES_ACTION
+
+    def _plan(self, intent: Intent) -> None:
+        """Plan what comes of a new refund and of an authorisation."""
+        for refund in intent.money.refunds:
+            if refund.id not in self._planned:
+                self._planned.add(refund.id)
+                self._plan_refund(refund)
+        if intent.status is IntentStatus.REQUIRES_CAPTURE and intent.id not in self._planned:
+            self._planned.add(intent.id)
+            self.sched.at(self.sched.now + 7 * DAY, lambda: self.stripe.deed("bank", intent.id, "expire"))
+
+    def _plan_refund(self, refund: Refund) -> None:
+        draw, when = self.draw_for(f"{refund.id}end"), self.draw_for(f"{refund.id}when")
+        deed = "settle_refund"
+        if refund.status is RefundState.SUCCEEDED:
+            if "refund_fails_late" not in self.plan.rates or draw > 0.7:
+                return
+            deed = "fail_refund"
+            self.fates.note("refund_fails_late")
+        elif draw < 0.3:
+            deed = "cancel_refund" if refund.status is RefundState.REQUIRES_ACTION else "fail_refund"
+        # Often so soon that it races with the answer; else within two days.
+        longest = 30 * SECOND if self.draw_for(f"{refund.id}soon") < 0.5 else 2 * DAY
+        delay = int(SECOND * (longest / SECOND) ** when)
+        self.sched.at(self.sched.now + delay, lambda: self.stripe.deed("bank", refund.id, deed))
 
     def crash(self, process: Process, when: str) -> None:
         """A process dies in the middle of its current task; another is started after a while."""
@@ -188,12 +233,12 @@ class World:
             self._close()
         return Result(
             self.plan, self.sched.steps, self.deliveries.events, len(self.stripe.intents()),
-            len(self.oracle.confirmed_at), dict(self.fates.counts), self.fates.struck, violation, self.lines,
+            len(self.oracle.confirmed_by), dict(self.fates.counts), self.fates.struck, violation, self.lines,
         )  # fmt: skip
 
     def _people(self) -> None:
         for person in self.plan.people:
-            human = people.Human(self, person)
+            human = (operators.Operator if person.kind in operators.KINDS else people.Human)(self, person)
             self.sched.start(Task(person.name, human.live(), self.seed_text), person.at)
         if "clock_skew" in self.plan.rates:
             self.fates.note("clock_skew")

@@ -1,0 +1,87 @@
+"""The judge of what people are answered: true, no older than the question, and nothing that is not theirs."""
+
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.books import PAYABLE, Intent
+from tests.simulation.oracle_money import Key
+
+from airport_payments.core.errors import BookingNotFound, InternalError, PaymentIntentMismatch, TryAgain
+from airport_payments.core.model import IntentStatus
+from airport_payments.core.money import Money
+from airport_payments.core.views import ConfirmedPayment, CreatedPayment
+
+if TYPE_CHECKING:
+    from tests.simulation.shop import Shop
+    from tests.simulation.world import World
+
+CANARY = "CANARY"
+
+
+class AnswerJudge:
+    """Rule 2, S2, S4, S10, S12 and S13 of answers."""
+
+    world: "World"
+    given: dict[Key, set[str]]
+    statuses: dict[str, list[tuple[int, IntentStatus]]]
+
+    def check(self, holds: object, rule: str, what: str) -> None:
+        raise NotImplementedError
+
+    def truth(self, intent_id: str | None) -> Intent | None:
+        raise NotImplementedError
+
+    def fresh(self, intent_id: str, status: IntentStatus, since: int) -> None:
+        """An answer is never older than its question: the intent had this status at some time since then."""
+        was = self.statuses[intent_id]
+        held = {was[i][1] for i in range(len(was)) if i + 1 == len(was) or was[i + 1][0] >= since}
+        self.check(status in held, "rule 2", f"{intent_id} is said to be {status}, which it no longer was when asked")
+
+    def created(self, shop: "Shop", booking_id: str, asked: Money, reply: CreatedPayment, since: int) -> None:
+        truth = self.truth(reply.payment_intent_id)
+        self.check(truth is not None, "S10", "an answer with a PaymentIntent that Stripe does not know")
+        assert truth is not None
+        self.fresh(truth.id, reply.status, since)
+        self.check(reply.amount == asked, "S13", f"asked to pay {asked}, quoted {reply.amount}")
+
+    def returned(self, shop: "Shop", outcome: Any) -> None:
+        """A process answers: from now on someone may have this client secret."""
+        if not isinstance(outcome, CreatedPayment | ConfirmedPayment) or outcome.client_secret is None:
+            return
+        secret = outcome.client_secret.reveal()
+        self.check(CANARY not in repr(outcome), "S12", "an answer shows its secret")
+        truth = self.truth(secret.partition("_secret")[0])
+        self.check(truth is not None and truth.secret == secret, "S10", "a client secret that is none")
+        assert truth is not None
+        key = (truth.namespace, truth.booking)
+        self.check(truth.namespace == shop.namespace, "S10", f"{truth.id} is another shop's")
+        if isinstance(outcome, CreatedPayment):
+            task = self.world.sched.current
+            self.fresh(truth.id, outcome.status, task.called_at if task is not None else 0)
+            self.check(outcome.payment_intent_id == truth.id, "S10", "the secret of another PaymentIntent")
+            edited = self.world.fates.counts["amount_edited"]
+            exact = outcome.amount == Money(truth.amount, truth.currency) or edited
+            self.check(exact, "S13", f"quoted {outcome.amount}, but {truth.id} is of {truth.amount}")
+        given = self.given[key]
+        given.add(truth.id)
+        payable = [i for i in sorted(given) if (t := self.truth(i)) is not None and t.status in PAYABLE]
+        self.check(len(payable) <= 1, "S4", f"{key[1]} can be paid by {' and '.join(payable)}")
+
+    def confirmed(self, shop: "Shop", booking_id: str, intent_id: str, reply: ConfirmedPayment, since: int) -> None:
+        truth = self.truth(intent_id)
+        assert truth is not None
+        self.fresh(truth.id, reply.stripe_status, since)
+        paid = truth.status is IntentStatus.SUCCEEDED or shop.settings.policy.confirm_at_authorization
+        self.check(paid or not reply.completed, "S2", f"{intent_id} is said to be completed, but is {truth.status}")
+        self.check(truth.booking == booking_id, "S10", f"{intent_id} is not of {booking_id}")
+
+    def strange(self, outcome: str, value: Any, saves: int) -> None:
+        """S10: a stranger learns and changes nothing; not found and not yours look the same."""
+        self.check(outcome != "ok", "S10", f"a stranger was shown {value}")
+        self.check(not saves, "S10", "a stranger's request wrote something")
+        if outcome == "error" and not isinstance(value, TryAgain | InternalError):
+            same = type(value) is BookingNotFound and str(value) == str(BookingNotFound())
+            self.check(same, "S10", f"a stranger can tell: {value!r}")
+
+    def said(self, error: Exception) -> None:
+        self.check(CANARY not in f"{error} {error!r}", "S12", "an error shows a secret")
+        self.check(not isinstance(error, PaymentIntentMismatch) or str(error), "S10", "an empty error")
