@@ -55,6 +55,7 @@ class Deliveries:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.events = 0
+        self._waiting: dict[str, Sent] = {}  # made, and not taken by all that want it
 
     def publish(self, event_type: str, obj: dict[str, Any], intent: "Intent") -> None:
         """Take an event that Stripe made about a PaymentIntent, or about its money."""
@@ -66,8 +67,13 @@ class Deliveries:
             return
         for shop in world.shops:
             name = f"{event_id}>{shop.namespace}"
-            sent = Sent(event_id, event_type, obj, (intent.id, intent.namespace, intent.booking))
+            self._waiting[name] = sent = Sent(event_id, event_type, obj, (intent.id, intent.namespace, intent.booking))
             world.sched.start(Task(name, self._way(shop, sent, name), world.seed_text))
+
+    def undelivered(self) -> list[dict[str, Any]]:
+        """Return the events that Stripe keeps for whoever asks for those that it could not deliver."""
+        sent = {s.id: s for s in self._waiting.values()}
+        return [json.loads(s.body(int(self.world.start_s))) for s in sent.values()]
 
     async def _way(self, shop: "Shop", sent: Sent, name: str) -> None:
         """One event's way to one shop."""
@@ -77,6 +83,8 @@ class Deliveries:
         delay = 100 + int(task.random() * 3000)
         if fate in {"event_never_made", "event_dropped"}:
             # Never made, or every try for three days failed: to the shop it is the same, but for Stripe's list of events.
+            if fate == "event_never_made":
+                del self._waiting[name]
             world.trace("Stripe", "%s %s is lost: %s", sent.id, sent.type, fate)
             return
         if fate == "event_delayed":
@@ -123,6 +131,8 @@ class Deliveries:
                     name, "%s of %s: %s%s", sent.type, sent.object["id"], value, " (answer lost)" if lost else ""
                 )
                 if not lost:
+                    if sent.ours:
+                        self._waiting.pop(name.partition("/")[0], None)
                     return
             else:
                 world.trace(name, "%s of %s not taken: %s", sent.type, sent.object["id"], value or "no answer")

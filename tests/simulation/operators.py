@@ -13,7 +13,9 @@ from airport_payments.core.errors import IdempotencyKeyReused, TryAgain
 from airport_payments.core.model import IntentStatus, Place
 from airport_payments.core.money import Money
 
-KINDS: Final = frozenset({"refunder", "canceller", "resolver", "capturer", "cashier", "collector", "bank", "ghost"})
+KINDS: Final = frozenset(
+    {"reconciler", "refunder", "canceller", "resolver", "capturer", "cashier", "collector", "bank", "ghost"}
+)
 # How often someone looks whether there is something to do for them.
 LOOKS: Final = 8
 
@@ -148,6 +150,22 @@ class Operator(Human):
 
             await self._insist(f"to capture {amount or 'all'} of {self.booking}", call, took)
             await self.pause()
+
+    async def _reconciler(self) -> None:
+        """A cron job, which goes on where it was interrupted; two of them may overlap."""
+        for _ in range(self.rng.randint(1, 4)):
+            if self.world.draining:
+                return
+            dry_run = self.rng.random() < 0.3
+
+            async def ask(what: str, call: Any, dry_run: bool = dry_run) -> tuple[str, Any]:
+                answer = await self.ask(what, call)
+                wrote = dry_run and self.world.oracle.saves_of(self.last)
+                self.world.oracle.check(not wrote, "L6", "a dry run of reconcile wrote something")
+                return answer
+
+            await self.shop.reconcile(ask, dry_run=dry_run, limit=self.rng.choice((1, 2, 5, 1000)))
+            await switch(self.rng.choice((1, SECOND, HOUR, 12 * HOUR)))
 
     # ---- at Stripe ----
 

@@ -163,7 +163,13 @@ def _draw_people(plan: Plan, rng: random.Random) -> None:
         add("card_tester", "card_tester", exactly=max(0, min(moments) - 3 * MINUTE))
     for number in range(rng.choices((0, 1, 2, 3), (35, 30, 20, 15))[0]):
         add(f"team{number + 1}", rng.choice(("cancels", "reprices", "reopens")))
-    for kind, share in (("refunder", 0.7), ("canceller", 0.25), ("resolver", 0.4), ("capturer", 0.85)):
+    for kind, share in (
+        ("reconciler", 0.35),
+        ("refunder", 0.7),
+        ("canceller", 0.25),
+        ("resolver", 0.4),
+        ("capturer", 0.85),
+    ):
         if rng.random() < share and (kind != "capturer" or plan.policy["manual_capture"]):
             add(kind, kind)
             if rng.random() < 0.4:  # two operators at once

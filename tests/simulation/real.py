@@ -15,6 +15,7 @@ from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.facts import PortReply
 from airport_payments.core.model import IntentStatus
 from airport_payments.core.refund import RefundState
+from airport_payments.stripe_api.lists import ListPage, ListReply
 from airport_payments.stripe_api.port import StripePort
 from airport_payments.stripe_api.port_async import AsyncStripePort
 from airport_payments.testing import FakeStripe, Fault
@@ -230,6 +231,10 @@ class Checked:
         self._process.world.oracle.replied(command, reply)
         return reply
 
+    async def page(self, command: ListPage) -> ListReply:
+        reply: ListReply = await self._port.page(command)
+        return reply
+
     async def close(self) -> None:
         """The client is the world's."""
 
@@ -243,6 +248,10 @@ class SyncChecked:
         self._process.world.oracle.performed(self._process, command)
         reply: PortReply = self._port.perform(command)
         self._process.world.oracle.replied(command, reply)
+        return reply
+
+    def page(self, command: ListPage) -> ListReply:
+        reply: ListReply = self._port.page(command)
         return reply
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """One team's system: its database, its processes with a gateway each, its workers."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,10 @@ from tests.simulation.wrapped import FaultyRepository, SyncFaultyRepository, Wat
 
 from airport_payments import AsyncPaymentGateway, PaymentGateway, StripeSettings
 from airport_payments.core.announcements import Announcement
+from airport_payments.core.errors import ReconcileInterrupted
 from airport_payments.core.model import Booking, BookingStatus
 from airport_payments.core.money import Money
+from airport_payments.core.reconcile import Difference
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 # After this long without an answer a client, or Stripe's webhook sender, hangs up; the request itself goes on.
 PATIENCE = 20 * SECOND
 CURRENCY = "usd"
+# One reconciling gives up after so many calls; the next one begins anew.
+MAX_RECONCILES = 100
+Ask = Callable[[str, Any], Awaitable[tuple[str, Any]]]
 SUBSCRIBERS = ("mailer", "books")
 
 
@@ -197,6 +202,29 @@ class Shop:
     async def _after_tick(self, task: Task) -> None:
         await join(task, 10 * MINUTE)
         self.notify()
+
+    # ---- reconcile ----
+
+    async def reconcile(self, ask: Ask, *, dry_run: bool, limit: int = 1000) -> list[Difference]:
+        """Compare all of Stripe's books, from page to page; give up after so many interruptions."""
+        since, cursor, found = self.world.start - timedelta(days=1), None, list[Difference]()
+        for _ in range(MAX_RECONCILES):
+
+            def call(gateway: Any, cursor: str | None = cursor) -> Any:
+                return gateway.reconcile(since, dry_run=dry_run, limit=limit, cursor=cursor)
+
+            outcome, value = await ask(f"to reconcile{' (dry run)' if dry_run else ''}", call)
+            if isinstance(value, ReconcileInterrupted):
+                value = value.report
+            elif outcome == "lost":
+                continue
+            elif outcome == "error":
+                break
+            found.extend(value.differences)
+            cursor = value.cursor
+            if cursor is None:
+                break
+        return found
 
     # ---- the team's own code ----
 

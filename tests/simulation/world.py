@@ -219,6 +219,8 @@ class World:
             self._faults_on()
             self._faults_off()
             self.oracle.end()
+            self._reconcile()
+            self.oracle.end()
         except Violation as found:
             violation = found
             self.trace("THE JUDGE", "%s", str(found))
@@ -259,8 +261,35 @@ class World:
             shop._vain = 0
             shop._tick_at = None
             shop.notify()
+        self.sched.at(self.sched.now + HOUR, self.oracle.soon)
+        self._drain()
+
+    def _reconcile(self) -> None:
+        """Let every shop compare its tables with Stripe's books; what only that finds is found now, and then no more."""
+        for shop in self.shops:
+            self.spawn(f"{shop.namespace}-auditor", self._audit(shop))
+        self._drain()
+        self.oracle.reconciled = True
+        for shop in self.shops:
+            self.spawn(f"{shop.namespace}-second-auditor", self._audit(shop, again=True))
+        self._drain()
+
+    async def _audit(self, shop: Shop, *, again: bool = False) -> None:
+        asked = 0
+
+        async def ask(what: str, call: Any) -> tuple[str, Any]:
+            nonlocal asked
+            asked += 1
+            name = f"{shop.namespace}-audit{again}{asked}"
+            answer = await shop.request(name, call)
+            self.trace(shop.namespace, "%s: %s", what, answer[0])
+            return answer
+
+        left = await shop.reconcile(ask, dry_run=again)
+        self.oracle.check(not (again and left), "L6", f"{shop.namespace} and Stripe differ: {left}")
+
+    def _drain(self) -> None:
         sched = self.sched
-        sched.at(sched.now + HOUR, self.oracle.soon)
         until = sched.steps + MAX_DRAIN_STEPS
         while sched.next_at() is not None:
             sched.step()

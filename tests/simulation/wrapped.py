@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.keys import REPLAYED
+from tests.simulation.lists import page
 from tests.simulation.plan import HOUR, MINUTE, SECOND
 from tests.simulation.sched import drive, switch
 
@@ -25,6 +26,7 @@ from airport_payments.core.errors import StorageUnavailable
 from airport_payments.core.facts import PortReply, RefusalKind, Refused, Unanswered
 from airport_payments.core.model import BookingStatus, Change, HistoryLine, Snapshot
 from airport_payments.storage.memory import AsyncMemoryBookingRepository
+from airport_payments.stripe_api.lists import ListPage, ListReply
 
 if TYPE_CHECKING:
     from tests.simulation.shop import Process, Shop
@@ -159,6 +161,9 @@ class SyncFaultyRepository:
     def due(self, **named: Any) -> Sequence[str]:
         return drive(self._inner.due(**named))
 
+    def history(self, booking_id: str) -> Sequence[HistoryLine]:
+        return drive(self._inner.history(booking_id))
+
 
 class ModelPort:
     """The port over the small Stripe: it tries as the real one does, and every try may fail in every way."""
@@ -179,10 +184,24 @@ class ModelPort:
         self.world.oracle.replied(command, reply)
         return reply
 
+    async def page(self, command: ListPage) -> ListReply:
+        """Read a page of one of Stripe's lists."""
+        for wait in (*RETRY, None):
+            fate, lost = await self._begin("get", command)
+            if lost is None:
+                reply = page(self.world, command)
+                await self._travel(fate, command)
+                return reply
+            if wait is None or isinstance(lost, Refused):
+                break
+            await switch(wait)
+        assert isinstance(lost, Refused | Unanswered)
+        return lost
+
     async def close(self) -> None:
         """Nothing to close."""
 
-    async def _begin(self, site: str, command: Command | Fetch) -> tuple[str | None, PortReply | None]:
+    async def _begin(self, site: str, command: Command | Fetch | ListPage) -> tuple[str | None, PortReply | None]:
         """Return the fate of this try, and the reply if the call does not reach Stripe."""
         world = self.world
         task = world.sched.current
@@ -270,7 +289,7 @@ class ModelPort:
             task.seen = (command.attempt_id, books.as_of(command.key))
         return answers[0]
 
-    async def _travel(self, fate: str | None, command: Command | Fetch) -> None:
+    async def _travel(self, fate: str | None, command: ListPage | Command | Fetch) -> None:
         # Some answers are overtaken by later ones.
         await switch(10 + int(4000 * self.world.sched.current.random() ** 6))
         if fate == "crash_after_call":
@@ -285,6 +304,9 @@ class SyncModelPort:
 
     def perform(self, command: Command) -> PortReply:
         return drive(self._inner.perform(command))
+
+    def page(self, command: ListPage) -> ListReply:
+        return drive(self._inner.page(command))
 
     def close(self) -> None:
         """Nothing to close."""
