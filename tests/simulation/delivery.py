@@ -122,7 +122,9 @@ class Deliveries:
         for number, pause in enumerate((*RETRIES, None)):
             now_s = int(world.start_s + world.sched.now / 1000)
             body = sent.body(now_s)
-            header = signature(body, shop.webhook_secret, now_s)
+            header = signature(body, shop.signing[0], now_s)
+            for secret in shop.signing[1:]:
+                header += "," + signature(body, secret, now_s).partition(",")[2]
             outcome, value = await self._offer(shop, sent, f"{name}{number}", body, header)
             lost = world.fates.draw("answer") is not None
             if outcome == "ok":

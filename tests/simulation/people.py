@@ -186,7 +186,7 @@ class Human:
                 header = rng.choice((
                     None, "", f"t={now_s},v0=00", signature(body, "whsec_somethingelse00000", now_s),
                     signature(body, good, now_s - 1000), signature(body, good, now_s + 1000),
-                    signature(body + b" ", good, now_s),
+                    signature(body + b" ", good, now_s), signature(body, self.shop.dropped or "whsec_none00000000000", now_s),
                 ))  # fmt: skip
                 world.fates.note("forged")
                 outcome, value = await self.ask("to believe a forged event", lambda g: g.handle_webhook(body, header))

@@ -39,7 +39,7 @@ SITES: Final[dict[str, tuple[str, ...]]] = {
 PLANNED: Final = (
     "clock_skew", "database_down", "stripe_down", "workers_asleep", "price_there_and_back", "forged", "amount_edited",
     "dashboard_cancel", "counter_confirms", "dashboard_refund", "dashboard_capture", "disputed", "refund_waits",
-    "refund_fails_late", "ghost_paid",
+    "refund_fails_late", "ghost_paid", "secret_rolled",
 )  # fmt: skip
 FAULTS: Final = tuple(dict.fromkeys([name for names in SITES.values() for name in names] + list(PLANNED)))
 VARIANTS: Final = ("all_events", "guide_events", "no_events", "two_shops")

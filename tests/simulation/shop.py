@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.plan import MINUTE, SECOND
+from tests.simulation.plan import DAY, HOUR, MINUTE, SECOND
 from tests.simulation.sched import Task, drive, join, switch
 from tests.simulation.wrapped import FaultyRepository, SyncFaultyRepository, Watched
 
@@ -103,9 +103,9 @@ class Shop:
         self.namespace = "airport" if number == 0 else f"airport{number + 1}"
         self.webhook_secret = f"whsec_CANARYHOOK{number}00000000000000000"
         plan = world.plan
-        self.settings = StripeSettings(
-            "sk_test_CANARYKEY00", self.webhook_secret, namespace=self.namespace, **plan.policy
-        )
+        self.settings = self._settings(self.webhook_secret)
+        self.signing = [self.webhook_secret]  # what Stripe signs with
+        self.dropped: str | None = None  # a secret that nobody may sign with any more
         bookings = []
         for booking_id, amount in plan.prices.items():
             hold = plan.holds.get(booking_id)
@@ -121,6 +121,53 @@ class Shop:
         self._tick_at: int | None = None
         self._ticks = 0
         self._vain = 0
+
+    def _settings(self, *secrets: str) -> StripeSettings:
+        return StripeSettings("sk_test_CANARYKEY00", secrets, namespace=self.namespace, **self.world.plan.policy)
+
+    # ---- deploys ----
+
+    def plan_rolling(self) -> None:
+        """Somebody rolls the webhook secret: Stripe signs with both for a while, or not; the team deploys twice, later."""
+        world = self.world
+        draws = [world.draw_for(f"{self.namespace}{what}") for what in ("rolled", "overlap", "deployed", "dropped")]
+        at = int(world.plan.span * draws[0])
+        old, new = self.webhook_secret, f"whsec_CANARYROLL{self.number}00000000000000000"
+        overlap = (0, HOUR, DAY)[int(draws[1] * 3)]
+        deployed = at + int(SECOND * (2 * HOUR / SECOND) ** draws[2])
+        # What Stripe signed with the old one it may have sent just before.
+        dropped = max(at + overlap, deployed) + MINUTE + int(HOUR * draws[3])
+
+        def roll() -> None:
+            world.fates.note("secret_rolled")
+            world.trace(
+                self.namespace, "rolls its webhook secret; Stripe signs with both for %s minutes", overlap // MINUTE
+            )
+            self.signing = [new, old] if overlap else [new]
+            self.webhook_secret = new
+
+        world.sched.at(at, roll)
+        if overlap:
+            world.sched.at(at + overlap, lambda: self.signing.remove(old))
+        world.sched.at(deployed, lambda: self._deploy(self._settings(new, old)))
+        world.sched.at(dropped, lambda: self._deploy(self._settings(new), old))
+
+    def _deploy(self, settings: StripeSettings, dropped: str | None = None) -> None:
+        """Start the processes anew with these settings, one after the other; what runs in them ends as it began."""
+        world, left = self.world, list(self.processes)
+        self.settings = settings
+
+        def turn() -> None:
+            process = left.pop()
+            if process.alive:  # else it comes back with them
+                process.boot()
+            world.trace(process.name, "is deployed anew")
+            if left:
+                world.sched.at(world.sched.now + 20 * SECOND, turn)
+            elif dropped is not None:
+                self.dropped = dropped
+
+        turn()
 
     # ---- requests ----
 

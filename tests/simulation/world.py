@@ -242,6 +242,9 @@ class World:
         for person in self.plan.people:
             human = (operators.Operator if person.kind in operators.KINDS else people.Human)(self, person)
             self.sched.start(Task(person.name, human.live(), self.seed_text), person.at)
+        if "secret_rolled" in self.plan.rates:
+            for shop in self.shops:
+                shop.plan_rolling()
         if "clock_skew" in self.plan.rates:
             self.fates.note("clock_skew")
 
