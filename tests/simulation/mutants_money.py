@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.simulation.mutant import Patches, mutant
 
+from airport_payments import reconcile, reconcile_async, reconciling
 from airport_payments.core import decide as decide_package
 from airport_payments.core.commands import CaptureIntent, CreateRefund
 from airport_payments.core.decide import (
@@ -29,6 +30,7 @@ from airport_payments.core.facts import RefundsHinted, RefundView
 from airport_payments.core.model import PaymentState, Place, ReviewReason, Surplus
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundState
+from airport_payments.stripe_api.lists import Listing
 
 R = RefundState
 
@@ -317,3 +319,33 @@ def a_released_authorisation_still_pays_its_booking() -> Patches:
             draft.put(replace(now, place=Place.ATTACHED))
 
     return [(intents, "_canceled", canceled)]
+
+
+# ---- reconcile ----
+
+
+@mutant()
+def reconcile_reads_no_refunds() -> Patches:
+    """L6: after it nothing differs."""
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    order = tuple(listing for listing in reconciling.ORDER if listing is not Listing.REFUNDS)
+    return [
+        (reconciling, "ORDER", order),
+        (reconcile.Comparison, "_refunds", lambda *_: None),
+        (reconcile_async.AsyncComparison, "_refunds", nothing),
+    ]
+
+
+@mutant()
+def reconcile_forgets_what_was_not_delivered() -> Patches:
+    """L6: events that no shop took are read, too."""
+    return [(reconciling, "ORDER", reconciling.ORDER[:-1])]
+
+
+@mutant()
+def a_dry_run_of_reconcile_writes() -> Patches:
+    """L6: a dry run only says what differs."""
+    return [(part, "Overlay", lambda: None) for part in (reconcile, reconcile_async)]
