@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-unit check check-style check-mypy check-pyright check-floors fmt demo bench crash requirements clean
+.PHONY: help setup test test-unit check check-style check-mypy check-pyright check-floors fmt demo bench crash simulate requirements clean
 
 help: ## list the targets
 	@echo 'make TARGET [PYTHON=python3.12] [ARGS=...]'
@@ -66,6 +66,9 @@ bench: $(READY) ## print the figures of the docs, measured here and now
 
 crash: $(READY) ## kill a service's processes at random, 200 times on each database; ARGS='--seed 7 --kills 20'
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+simulate: $(READY) ## simulate the payment flow under faults; ARGS='--runs 1000000' runs overnight
+	@$(BIN)/python -m tests.simulation --runs 20000 $(ARGS)
 
 requirements: $(READY) ## pin the newest tools again; needs uv
 	@env -u UV_INDEX_URL -u UV_DEFAULT_INDEX uv pip compile pyproject.toml --extra test --extra check --extra build \

@@ -62,7 +62,9 @@ def _many(given: argparse.Namespace) -> int:
                 return 1
     took = time.process_time() - began
     print(f"{given.runs} runs, {sum(steps)} steps, {sum(steps) / took:,.0f} steps/s, median {median(steps):.0f} a run")
-    print(f"{len(together)} combinations of faults; in how many runs each struck:")
+    never = [name for name in FAULTS if not counts[name]]
+    print(f"{len(together)} distinct combinations of faults; never drawn: {', '.join(never) or 'none'}")
+    print("in how many runs each struck:")
     for name in FAULTS:
         print(f"  {name:<26} {counts[name]}")
     if failed:

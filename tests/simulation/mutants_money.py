@@ -340,12 +340,6 @@ def reconcile_reads_no_refunds() -> Patches:
 
 
 @mutant()
-def reconcile_forgets_what_was_not_delivered() -> Patches:
-    """L6: events that no shop took are read, too."""
-    return [(reconciling, "ORDER", reconciling.ORDER[:-1])]
-
-
-@mutant()
 def a_dry_run_of_reconcile_writes() -> Patches:
     """L6: a dry run only says what differs."""
     return [(part, "Overlay", lambda: None) for part in (reconcile, reconcile_async)]

@@ -14,7 +14,9 @@ from tests.simulation.plan import FAULTS, VARIANTS, Filter, draw_plan
 from tests.simulation.shrink import shrink, story
 from tests.simulation.world import Result, simulate
 
-RUNS, BLOCK = 300, 50
+RUNS, BLOCK = 1000, 100
+# So many of them have to draw every fault.
+ENOUGH = 300
 REAL_RUNS, REAL_BLOCK = 30, 10
 
 
@@ -65,7 +67,7 @@ def test_l7_the_trace_does_not_depend_on_the_process() -> None:
 def test_no_fault_is_never_drawn() -> None:
     struck: Counter[str] = Counter()
     variants, colours = set(), set()
-    for seed in range(RUNS):
+    for seed in range(ENOUGH):
         result = _summary(seed)
         struck.update(set(result.counts))
         variants.add(result.plan.variant)
