@@ -33,13 +33,13 @@ def _wrap_answer(change: Callable[[Draft, Answer], Answer]) -> Patches:
     return [(decide_package, "answer", lambda draft, fact: real(draft, change(draft, fact)))]
 
 
-@mutant(near=122)
+@mutant(near=262)
 def an_answer_to_an_old_version_tells_the_status() -> Patches:
     """Rule 2: status applies only on the version that was loaded before the call."""
     return _wrap_answer(lambda draft, fact: replace(fact, as_of=draft.read.ledger.version))
 
 
-@mutant(near=494)
+@mutant(near=144)
 def a_replayed_answer_tells_the_status() -> Patches:
     """Rule 2: never from an answer marked Idempotent-Replayed."""
 
@@ -64,7 +64,7 @@ def a_key_is_sent_after_23_hours() -> Patches:
     return [(part, "spent", spent) for part in (look, answers, refunds)]
 
 
-@mutant(near=772)
+@mutant(near=123)
 def a_stored_500_is_repeated_for_ever() -> Patches:
     """Rule 9: after a few tries the object is looked for."""
 
@@ -91,13 +91,13 @@ def _objection_without(reason: ReviewReason) -> Patches:
     return [(intents, "_objection", lambda *a: None if (found := real(*a)) is reason else found)]
 
 
-@mutant()
+@mutant(near=102)
 def an_amount_that_was_not_asked_confirms() -> Patches:
     """Rule 6: amount_received equals what was asked."""
     return _objection_without(ReviewReason.AMOUNT_MISMATCH)
 
 
-@mutant(near=136)
+@mutant()
 def a_price_that_changed_confirms() -> Patches:
     """Rule 6: the booking still has that price."""
     return _objection_without(ReviewReason.PRICE_CHANGED)
@@ -109,7 +109,7 @@ def a_cancelled_booking_is_confirmed() -> Patches:
     return _objection_without(ReviewReason.LATE)
 
 
-@mutant(near=411)
+@mutant()
 def a_second_payment_confirms_again() -> Patches:
     """Rule 7: a second payment is an obligation."""
     return _objection_without(ReviewReason.SURPLUS)
@@ -148,7 +148,7 @@ def old_news_is_applied() -> Patches:
     return [(intents, "FORWARD", backward)]
 
 
-@mutant()
+@mutant(near=138)
 def an_abandoned_attempt_is_not_watched() -> Patches:
     """Rule 9 and `A stored 500`: Stripe may complete it later."""
     real = answers._nothing_found
@@ -162,7 +162,7 @@ def an_abandoned_attempt_is_not_watched() -> Patches:
     return [(answers, "_nothing_found", nothing_found)]
 
 
-@mutant(near=557)
+@mutant(near=138)
 def what_appears_of_an_abandoned_attempt_is_payable() -> Patches:
     """Rule 3: an abandoned attempt lost its place."""
     real = intents.identify
@@ -176,7 +176,7 @@ def what_appears_of_an_abandoned_attempt_is_payable() -> Patches:
     return [(intents, "identify", identify), (answers, "identify", identify)]
 
 
-@mutant(near=365)
+@mutant(near=423)
 def a_cancellation_is_taken_for_done() -> Patches:
     """`Cancel has three outcomes`."""
     real = answers._refused
@@ -206,7 +206,7 @@ def an_unanswered_cancellation_is_taken_for_done() -> Patches:
     return [(answers, "_unanswered", unanswered)]
 
 
-@mutant(near=136)
+@mutant()
 def money_in_review_lets_a_new_attempt_open() -> Patches:
     """Rule 3: no attempt while money is in review."""
     return [(Draft, "in_review", lambda _: False)]
@@ -379,7 +379,7 @@ def another_shops_events_are_taken_for_ours() -> Patches:
     return [(runner, "route", route), (runner_async, "route", route)]
 
 
-@mutant(near=305)
+@mutant()
 def a_refused_create_is_not_watched() -> Patches:
     """Another sending of the same command may have got through."""
     real = answers._refused
@@ -394,7 +394,7 @@ def a_refused_create_is_not_watched() -> Patches:
     return [(answers, "_refused", refused)]
 
 
-@mutant(near=435)
+@mutant()
 def a_stranger_sets_going_what_is_due() -> Patches:
     """S10: a stranger changes nothing."""
     real = requests.step

@@ -56,13 +56,13 @@ def a_refund_gets_a_new_key_at_each_sending() -> Patches:
     return [(part, "perform", perform) for part in (requests, operations)]
 
 
-@mutant()
+@mutant(near=149)
 def a_spent_refund_is_commanded_again_at_once() -> Patches:
     """Rule 9: two keys at once could give the money back twice."""
     return [(refunds, "KEY_FORGOTTEN", timedelta(0))]
 
 
-@mutant()
+@mutant(near=509)
 def a_replayed_refund_answer_tells_the_status() -> Patches:
     """Rule 2: never from an answer marked Idempotent-Replayed."""
     real = answers.refund_seen
@@ -90,7 +90,7 @@ def charge_refunded_adds_up() -> Patches:
     return [(decide_package, "observe_aftermath", observe)]
 
 
-@mutant()
+@mutant(near=180)
 def charge_refunded_is_ignored() -> Patches:
     """`charge.refunded` is a hint to list the refunds."""
     return [(aftermath, "_list_soon", lambda *_: None)]
@@ -127,7 +127,7 @@ def a_succeeded_refund_cannot_fail() -> Patches:
     return [(refunds, "REFUND_FORWARD", {**table.REFUND_FORWARD, R.SUCCEEDED: frozenset()})]
 
 
-@mutant()
+@mutant(near=149)
 def a_refund_without_an_answer_is_dropped() -> Patches:
     """Rule 1: a command stays until it is answered."""
     real = answers._unanswered
@@ -147,7 +147,7 @@ def a_pending_refund_is_not_looked_at() -> Patches:
     return [(refunds, "MAX_LOOKS", 0)]
 
 
-@mutant()
+@mutant(near=518)
 def a_planned_listing_is_forgotten_over_another_refund() -> Patches:
     """A listing stays due until it was made."""
     return [(refunds, "_watch", refunds._listed)]
@@ -251,7 +251,7 @@ def a_booking_is_cancelled_before_its_intent_is() -> Patches:
     return _wrap_settle(early)
 
 
-@mutant()
+@mutant(near=708)
 def late_money_confirms_a_booking_that_is_being_cancelled() -> Patches:
     """Rule 7: money that comes too late is an obligation."""
     real = intents._objection
