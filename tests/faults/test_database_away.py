@@ -39,10 +39,11 @@ def test_the_database_goes_and_comes_back_under_load(server: str, driver: str, t
                 books.acknowledged()
             town.let_book(5)
             town.drain()
-            books.acknowledged()
-            books.settled()
             assert town.workers() == before
             assert town.app.running
+            town.close_shop()
+            books.acknowledged()
+            books.settled()
 
 
 def _away(town: Town, postgres: Server, how: signal.Signals) -> None:
