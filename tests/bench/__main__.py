@@ -4,7 +4,7 @@ import argparse
 import sys
 from functools import partial
 
-from tests.bench import create, djstripe, events, imports, scale, webhook, webhook_postgresql
+from tests.bench import against_djstripe, create, events, imports, scale, webhook, webhook_postgresql
 from tests.bench.measure import HEAD
 
 # A million bookings take minutes to fill in, so plain `make bench` grows to fewer.
@@ -24,7 +24,7 @@ def main() -> int:
     large = given.large or (scale.LARGE if given.parts else PLAIN)
     parts = {
         "events": events.figures, "create": create.figures, "imports": imports.figures, "webhook": webhook.figures,
-        "postgresql": webhook_postgresql.figures, "djstripe": djstripe.figures, "scale": partial(scale.figures, large),
+        "postgresql": webhook_postgresql.figures, "djstripe": against_djstripe.figures, "scale": partial(scale.figures, large),
     }  # fmt: skip
     if unknown := set(given.parts) - set(parts):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
