@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-unit check check-style check-mypy check-pyright check-floors fmt demo bench crash simulate requirements clean
+.PHONY: help setup test test-unit check check-style check-mypy check-pyright check-floors fmt demo bench crash fuzz simulate requirements clean
 
 help: ## list the targets
 	@echo 'make TARGET [PYTHON=python3.12] [ARGS=...]'
@@ -39,6 +39,9 @@ test: $(READY) ## run every test; ARGS='-k webhook' picks some
 
 test-unit: $(READY) ## run the fast tests alone: the rules, and the talk with Stripe
 	@$(PYTEST) tests/core tests/stripe_api $(ARGS)
+
+fuzz: $(READY) ## send what nobody expects to what reads others' input; SECONDS=600, ARGS='--target signed --keep'
+	@$(BIN)/python -m tests.fuzz --seconds $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60) $(ARGS)
 
 check: check-style check-mypy check-pyright check-floors ## lint, formatting, types, and who may import whom
 

@@ -24,7 +24,7 @@ from .markdown import ROOT, Block
 
 BIN = Path(sys.executable).parent
 # What shells and tools themselves read.
-ORDINARY_VARIABLES = {"PATH", "PORT", "TOKEN", "PYTHON", "ARGS", "CI", "HYPOTHESIS_PROFILE"}
+ORDINARY_VARIABLES = {"PATH", "PORT", "TOKEN", "PYTHON", "ARGS", "CI", "HYPOTHESIS_PROFILE", "SECONDS"}
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 
 
