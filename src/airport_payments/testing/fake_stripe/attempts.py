@@ -59,6 +59,7 @@ def charge(call: Call, intent: Obj, method: Obj, card: Card, decline: Decline | 
     """Charge the card; returns the refusal if it is declined."""
     decline = decline or (card.decline if card.delay is None else None)
     attempt = call.books.add(new_charge(call, intent, method, card, decline))
+    attempt["radar_options"] = call.books.secrets_of(intent["id"]).get("radar_options", {})
     intent["latest_charge"] = attempt["id"]
     call.books.secrets_of(intent["id"]).pop("authenticated", None)
     if decline is not None:

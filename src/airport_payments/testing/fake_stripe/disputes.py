@@ -32,17 +32,35 @@ REFUND_SETTLES_AFTER: Final = 120
 WINNING: Final = "winning_evidence"
 LOSING: Final = "losing_evidence"
 ESCALATING: Final = "escalate_inquiry_evidence"
-ANSWERABLE: Final = {"needs_response": "under_review", "warning_needs_response": "warning_under_review"}
+ANSWERABLE: Final = {
+    "needs_response": "under_review",
+    "warning_needs_response": "warning_under_review",
+    "appeal_needs_response": "appeal_under_review",
+}
 CLOSED: Final = frozenset({"won", "lost", "warning_closed", "prevented"})
 
 
 def open_dispute(
-    call: Call, charge: Obj, reason: DisputeReason, *, inquiry: bool = False, amount: int | None = None
+    call: Call,
+    charge: Obj,
+    reason: DisputeReason,
+    *,
+    inquiry: bool = False,
+    amount: int | None = None,
+    prevented: bool = False,
 ) -> Obj:
-    """Open a dispute (which takes the money back) or an inquiry (which does not)."""
+    """Open a dispute (which takes the money back) or an inquiry (which does not).
+
+    A `prevented` one is settled with the network before it becomes one (changelog of 2025-08-27.basil): the customer has
+    the money, and nothing is to be answered. Which events tell of it is not known.
+    """
     dispute = new_dispute(call, charge, reason, inquiry=inquiry)
     if amount is not None:
         dispute["amount"] = amount
+    if prevented:
+        dispute["status"] = "prevented"
+        if "payment_method_details" in dispute:
+            dispute["payment_method_details"]["card"]["case_type"] = "resolution"
     call.books.add(dispute)
     charge["disputed"] = True
     if not inquiry:
@@ -54,6 +72,8 @@ def open_dispute(
     if not inquiry:
         call.record("charge.dispute.funds_withdrawn", dispute)
         _fail_refunds(call, dispute, younger_than=0)
+    if prevented:
+        call.record("charge.dispute.closed", dispute)
     return dispute
 
 
@@ -131,9 +151,28 @@ def settle(call: Call, dispute: Obj, outcome: Outcome) -> None:
     call.record("charge.dispute.closed", dispute, changed_attributes(before, dispute))
 
 
+def appeal(call: Call, dispute: Obj) -> None:
+    """Take a decision to the network once more, after either side lost; the money stays where the decision put it.
+
+    The statuses are Stripe's; which events tell of them, and the new due date, are not known.
+    """
+    before = clone(dispute)
+    if dispute["status"] == "won":
+        # The bank appeals, and takes the money once more.
+        dispute["is_charge_refundable"] = False
+        _move_funds(call, dispute, -1, "dispute")
+    dispute["status"] = "appeal_needs_response"
+    dispute["evidence_details"]["due_by"] = evidence_due(call)
+    call.books.later(dispute["evidence_details"]["due_by"], "miss_deadline", dispute["id"])
+    call.record("charge.dispute.updated", dispute, changed_attributes(before, dispute))
+
+
 def miss_deadline(call: Call, dispute: Obj) -> None:
     """Lose a dispute that nobody answered in time; Stripe says no more about when than that it is lost."""
-    if dispute["status"] == "needs_response" and call.now >= dispute["evidence_details"]["due_by"]:
+    if (
+        dispute["status"] in {"needs_response", "appeal_needs_response"}
+        and call.now >= dispute["evidence_details"]["due_by"]
+    ):
         settle(call, dispute, "lost")
 
 

@@ -132,6 +132,7 @@ class Happenings:
         *,
         reason: DisputeReason = "fraudulent",
         inquiry: bool = False,
+        prevented: bool = False,
         account: str = DEFAULT_ACCOUNT,
     ) -> JsonObject:
         """Let the customer dispute a payment at the bank, which takes the money back at once.
@@ -141,20 +142,25 @@ class Happenings:
             amount: How much; all that was captured by default.
             reason: As the bank gives it.
             inquiry: Only ask, and take nothing; see `escalate_dispute`.
+            prevented: Settle it with the network before it becomes a dispute: the money goes back, nothing is answered.
             account: Whose intent.
 
         Returns:
             The dispute.
 
         Raises:
-            ValueError: If nothing was captured.
+            ValueError: If nothing was captured, or if it is to be an inquiry and prevented.
         """
+        if inquiry and prevented:
+            raise ValueError("an inquiry takes no money: there is nothing to prevent")
         with self._working(account) as call:
             intent = call.books.get("payment_intent", intent_id, "intent")
             charge = call.books.objects["charge"].get(intent["latest_charge"] or "")
             if charge is None or not charge["captured"]:
                 raise ValueError(f"{intent_id} has no captured charge to dispute")
-            return copied(disputes.open_dispute(call, charge, reason, inquiry=inquiry, amount=amount))
+            return copied(
+                disputes.open_dispute(call, charge, reason, inquiry=inquiry, amount=amount, prevented=prevented)
+            )
 
     def escalate_dispute(self, dispute_id: str, *, account: str = DEFAULT_ACCOUNT) -> JsonObject:
         """Let the bank turn an inquiry into a dispute, which takes the money back, and return it."""
@@ -174,6 +180,19 @@ class Happenings:
             if dispute["status"] in disputes.CLOSED:
                 raise ValueError(f"{dispute_id} is closed already: it is {dispute['status']}")
             disputes.settle(call, dispute, outcome)
+            return copied(dispute)
+
+    def appeal_dispute(self, dispute_id: str, *, account: str = DEFAULT_ACCOUNT) -> JsonObject:
+        """Let a decided dispute be appealed, by whoever lost it, and return it; answer and close it as before.
+
+        Raises:
+            ValueError: If it is neither won nor lost.
+        """
+        with self._working(account) as call:
+            dispute = call.books.get("dispute", dispute_id, "dispute")
+            if dispute["status"] not in {"won", "lost"}:
+                raise ValueError(f"{dispute_id} was not decided: it is {dispute['status']}")
+            disputes.appeal(call, dispute)
             return copied(dispute)
 
     # Staff at the dashboard

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from airport_payments.testing.fake_stripe import attempts, money, payment_methods
 from airport_payments.testing.fake_stripe.charges import collect, consequences
+from airport_payments.testing.fake_stripe.constants import DEFAULT_ACCOUNT
 from airport_payments.testing.fake_stripe.errors import invalid_request, unexpected_state
 from airport_payments.testing.fake_stripe.json_types import changed_attributes, clone
 from airport_payments.testing.fake_stripe.objects import new_intent
@@ -39,9 +40,14 @@ _COPIED: Final = (
     "capture_method", "confirmation_method", "description", "on_behalf_of", "payment_method_options",
     "receipt_email", "setup_future_usage", "shipping", "statement_descriptor", "statement_descriptor_suffix",
     "transfer_group", "application_fee_amount", "payment_details", "hooks", "excluded_payment_method_types",
+    "allowed_payment_method_types", "transfer_data",
 )  # fmt: skip
 # These are not null when they are empty: they are not there.
-_ABSENT_WHEN_EMPTY: Final = frozenset({"payment_details", "hooks"})
+_ABSENT_WHEN_EMPTY: Final = frozenset({"payment_details", "hooks", "allowed_payment_method_types"})
+# What an intent shows of the details of its amount; `line_items` it shows only when asked, which the fake does not play.
+_AMOUNT_DETAILS: Final = ("discount_amount", "shipping", "tax")
+# What a capture may still change.
+_AT_CAPTURE: Final = ("application_fee_amount", "hooks", "payment_details", "statement_descriptor_suffix")
 _MISSING_METHOD: Final = (
     "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
     "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment "
@@ -61,10 +67,13 @@ def create(call: Call, params: Obj) -> Obj:
     method = _given_method(call, params)
     if confirming and method is None:
         raise invalid_request(_MISSING_METHOD, code="payment_intent_unexpected_state", executed=True)
+    _check_fee(call, params)
     fields: Obj = {key: params[key] for key in _COPIED if params.get(key)}
     fields |= {"amount": params["amount"], "currency": currency, "metadata": metadata}
     fields |= _accepted_methods(params) | {"customer": params.get("customer")}
     intent = new_intent(call, fields)
+    _detail(intent, params)
+    _note_session(call, intent, params)
     if method is not None:
         _check_owner(intent, method)
         intent["payment_method"] = method["id"]
@@ -88,9 +97,13 @@ def update(call: Call, intent: Obj, params: Obj) -> Obj:
     if "customer" in params:
         call.books.get("customer", params["customer"], "customer", in_url=False)
     metadata = merged_metadata(intent["metadata"], params.get("metadata", {}))
+    _check_transfer(intent, params)
+    _check_fee(call, {**intent, **params})
     method = _given_method(call, params)
     if method is not None:
         _check_owner({**intent, **params}, method)
+    if params.get("transfer_data"):
+        params["transfer_data"] = {**intent["transfer_data"], **params["transfer_data"]}
     _change(intent, params)
     intent["metadata"], intent["currency"] = metadata, currency
     # "Cleared when the PaymentIntent is updated" (stripe-python, `last_payment_error`).
@@ -121,6 +134,7 @@ def confirm(call: Call, intent: Obj, params: Obj) -> Obj:
     _change(proposed, params)
     attempts.check_method(call, proposed, method)
     _change(intent, params)
+    _note_session(call, intent, params)
     if method["id"] != intent["payment_method"]:
         intent["payment_method"] = method["id"]
         call.books.secrets_of(intent["id"]).pop("authenticated", None)
@@ -142,8 +156,11 @@ def capture(call: Call, intent: Obj, params: Obj) -> Obj:
     charge = call.books.objects["charge"][intent["latest_charge"]]
     before = clone(charge)
     intent["metadata"] = metadata
-    if params.get("statement_descriptor_suffix"):
-        intent["statement_descriptor_suffix"] = params["statement_descriptor_suffix"]
+    intent.update({name: params[name] for name in _AT_CAPTURE if params.get(name)})
+    _detail(intent, params)
+    if "transfer_data" in params:
+        intent["transfer_data"] = {**intent["transfer_data"], **params["transfer_data"]}
+    charge.update({name: intent[name] for name in ("application_fee_amount", "transfer_data")})
     collect(call, charge, amount)
     attempts.succeed(intent, amount)
     call.record("charge.captured", charge, changed_attributes(before, charge))
@@ -173,6 +190,9 @@ def _check_capture(intent: Obj, amount: int, params: Obj) -> None:
             executed=True,
             extra=carried,
         )
+    if params.get("statement_descriptor") and "card" in intent["payment_method_types"]:
+        raise attempts.no_descriptor()
+    _check_transfer(intent, params)
     # Remembered, not confirmed: capturing in several steps is for accounts and cards that have multicapture.
     if not params.get("final_capture", True):
         raise invalid_request(
@@ -211,8 +231,6 @@ def expire_authorisation(call: Call, intent: Obj) -> None:
 
 
 def _given_method(call: Call, params: Obj) -> Obj | None:
-    if params.get("confirmation_token"):
-        raise invalid_request("Confirmation tokens are not part of this fake.", param="confirmation_token")
     if "payment_method_data" in params:
         return payment_methods.from_data(call, params["payment_method_data"])
     if "payment_method" in params:
@@ -315,3 +333,42 @@ def _change(intent: Obj, params: Obj) -> None:
     if "payment_method_types" in params:
         intent["payment_method_types"] = params["payment_method_types"]
         intent["automatic_payment_methods"] = None
+    _detail(intent, params)
+
+
+def _detail(intent: Obj, params: Obj) -> None:
+    """Show the details of an amount, and let an empty one vanish."""
+    given = params.get("amount_details")
+    if given == "":
+        intent["amount_details"] = {"tip": {}}
+    elif given is not None:
+        shown = {name: given[name] for name in _AMOUNT_DETAILS if name in given}
+        intent["amount_details"] = {
+            name: value for name, value in {**intent["amount_details"], **shown}.items() if value != ""
+        }
+
+
+def _note_session(call: Call, intent: Obj, params: Obj) -> None:
+    """Remember Radar's session of the browser: charges show it."""
+    if "radar_options" in params:
+        call.books.secrets_of(intent["id"])["radar_options"] = params["radar_options"]
+
+
+def _check_transfer(intent: Obj, params: Obj) -> None:
+    """Refuse to change a transfer that was not asked for at the creation. The message is guessed."""
+    if params.get("transfer_data") and not intent["transfer_data"]:
+        raise invalid_request(
+            "The transfer_data of a PaymentIntent can only be changed if it was given at its creation.",
+            param="transfer_data",
+        )
+
+
+def _check_fee(call: Call, params: Obj) -> None:
+    """Refuse a fee of which there is nobody to take it from (docs.stripe.com/connect/charges)."""
+    for_another = call.books.account != DEFAULT_ACCOUNT or params.get("transfer_data") or params.get("on_behalf_of")
+    if params.get("application_fee_amount") and not for_another:
+        raise invalid_request(
+            "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using an "
+            "OAuth key or Stripe-Account header) or destination payment (using `transfer_data[destination]`).",
+            param="application_fee_amount",
+        )

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from airport_payments.testing.fake_stripe.json_types import Obj
 
 # Parameters that are compared with the field of the same name.
-_SAME_FIELD: Final = ("customer", "charge", "payment_intent", "type", "source", "currency", "transfer_group", "email")
+_SAME_FIELD: Final = (
+    "customer", "charge", "payment_intent", "type", "source", "currency", "transfer_group", "email",
+    "allow_redisplay",
+)  # fmt: skip
 COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gt": lambda value, bound: value > bound,
     "gte": lambda value, bound: value >= bound,

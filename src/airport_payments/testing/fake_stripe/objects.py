@@ -89,7 +89,7 @@ def new_charge(call: Call, intent: Obj, method: Obj, card: Card, decline: Declin
         "amount_refunded": 0,
         "application": None,
         "application_fee": None,
-        "application_fee_amount": None,
+        "application_fee_amount": intent["application_fee_amount"],
         "balance_transaction": None,
         "billing_details": dict(method["billing_details"]),
         "calculated_statement_descriptor": descriptor[:22],
@@ -124,7 +124,7 @@ def new_charge(call: Call, intent: Obj, method: Obj, card: Card, decline: Declin
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
         "status": "failed" if decline else "succeeded",
-        "transfer_data": None,
+        "transfer_data": intent["transfer_data"],
         "transfer_group": intent["transfer_group"],
     }
 

@@ -103,6 +103,8 @@ def create(call: Call, params: Obj) -> Obj:
         raise parameter_missing("type")
     method = add_method(call, _card_given(call, params, ""), params)
     method["metadata"] = merged_metadata({}, params.get("metadata", {}))
+    if params.get("radar_options"):
+        method["radar_options"] = params["radar_options"]
     return method
 
 
@@ -157,7 +159,8 @@ def already_used() -> StripeRefusal:
 
 
 _CUSTOMER_FIELDS = (
-    "address", "balance", "description", "email", "name", "phone", "preferred_locales", "shipping", "tax_exempt",
+    "address", "balance", "business_name", "description", "email", "individual_name", "invoice_prefix", "name",
+    "next_invoice_sequence", "phone", "preferred_locales", "shipping", "tax_exempt",
 )  # fmt: skip
 
 

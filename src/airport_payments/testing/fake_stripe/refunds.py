@@ -33,12 +33,15 @@ def create(call: Call, params: Obj, status: HeldStatus | None = None) -> Obj:
     """POST /v1/refunds; a status that is given stays until someone ends it."""
     charge = _charge(call, params)
     _check_refundable(call, charge)
+    _check_connect(charge, params)
     left = charge["amount_captured"] - charge["amount_refunded"]
     amount = params.get("amount", left)
     _check_amount(charge, amount, left)
     metadata = merged_metadata({}, params.get("metadata", {}))
     refund = new_refund(call, charge, amount, params)
     refund["metadata"] = metadata
+    if params.get("instructions_email"):
+        refund["instructions_email"] = params["instructions_email"]
     _begin(call, refund, status or _held(call))
     call.books.add(refund)
     before = clone(charge)
@@ -190,6 +193,23 @@ def _check_refundable(call: Call, charge: Obj) -> None:
         raise invalid_request(
             f"Charge {charge['id']} has been charged back; cannot issue a refund.",
             code="charge_disputed",
+            executed=True,
+        )
+
+
+def _check_connect(charge: Obj, params: Obj) -> None:
+    """Refuse to take back what the fake never made: a transfer, a fee. The messages are guessed."""
+    for name, what in (("reverse_transfer", "transfer"), ("refund_application_fee", "application fee")):
+        if params.get(name):
+            raise invalid_request(
+                f"Attempting to {name} on charge {charge['id']}, but it has no associated {what}.",
+                param=name,
+                executed=True,
+            )
+    if params.get("currency", charge["currency"]) != charge["currency"]:
+        raise invalid_request(
+            f"The currency of a refund must be that of its charge: {charge['currency']}.",
+            param="currency",
             executed=True,
         )
 

@@ -88,7 +88,7 @@ _EXTRA: Final[dict[str, Fields]] = {
         **_EXPAND,
         "customer": "string",
         "description": "string<40000",
-        "fraud_details": "any",
+        "fraud_details": {"user_report": ["", "fraudulent", "safe"]},
         "metadata": {"|": [{"*": "text"}, [""]]},
         "receipt_email": "text",
         "shipping": "any",

@@ -123,10 +123,19 @@ def hide_in_error(error: Obj) -> Obj:
     return {**error, "payment_intent": for_browser(error["payment_intent"])}
 
 
+_OF_A_CHARGE: Final = ("customer", "description", "fraud_details", "receipt_email", "shipping", "transfer_group")
+
+
 def _update_charge(call: Call, charge: Obj, params: Obj) -> None:
     before = clone(charge)
     charge["metadata"] = merged_metadata(charge["metadata"], params.get("metadata", {}))
-    charge.update({name: params[name] for name in ("description", "receipt_email", "shipping") if name in params})
+    if "customer" in params:
+        if charge["customer"] not in {None, params["customer"]}:
+            raise invalid_request("You cannot change the customer of a charge that has one.", param="customer")
+        call.books.get("customer", params["customer"], "customer", in_url=False)
+    given = {name: params[name] for name in _OF_A_CHARGE if name in params}
+    charge.update({name: value for name, value in given.items() if name != "fraud_details"})
+    charge["fraud_details"] = {**charge["fraud_details"], **given.get("fraud_details", {})}
     call.record("charge.updated", charge, changed_attributes(before, charge))
 
 

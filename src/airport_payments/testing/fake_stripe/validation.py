@@ -18,6 +18,7 @@ from airport_payments.testing.fake_stripe.errors import (
 )
 from airport_payments.testing.fake_stripe.forms import guessed, is_position
 from airport_payments.testing.fake_stripe.request_table import BROWSER_ONLY, ENDPOINTS, REQUIRED, SHARED
+from airport_payments.testing.fake_stripe.strangers import check_strangers
 
 if TYPE_CHECKING:
     from airport_payments.testing.fake_stripe.forms import Param, Params
@@ -48,6 +49,7 @@ def checked(endpoint: str, given: Params, *, from_browser: bool = False) -> Obj:
         if name not in given:
             raise parameter_missing(name)
     typed = {name: _checked(value, fields[name], name) for name, value in given.items()}
+    check_strangers(endpoint, typed)
     if "metadata" in typed:
         check_metadata(typed["metadata"])
     for name in ("statement_descriptor", "statement_descriptor_suffix"):
