@@ -17,6 +17,7 @@ from airport_payments.core.money import (
     WHOLE_UNITS_TIMES_100,
     ZERO_DECIMAL,
     Money,
+    spell,
 )
 
 CURRENCIES = sorted(EXPONENTS)
@@ -187,3 +188,46 @@ def test_money_is_a_value_that_cannot_be_changed_or_ordered() -> None:
             change()
     assert str(Money(45099, "usd")) == "450.99 USD"
     assert str(Money(450, "jpy")) == "450 JPY"
+
+
+NO_CURRENCY = "not a currency that Stripe takes"
+
+
+@pytest.mark.parametrize(
+    ("build", "field", "reason"),
+    [
+        (lambda: Money(1, "USD"), "currency", f"{NO_CURRENCY}, in lower case"),
+        (lambda: Money(True, "usd"), "amount", "minor units are a whole number (int)"),
+        (lambda: Money(-1, "usd"), "amount", f"not between 0 and {MAX_AMOUNT_MINOR} minor units"),
+        (lambda: Money(5, "kwd"), "amount", "not exact in KWD: its last digits must be zero"),
+        (lambda: Money.from_major("1", "xxx"), "currency", NO_CURRENCY),
+        (
+            lambda: Money.from_major(1.5, "usd"),
+            "amount",
+            "must be a Decimal, an int or a decimal string: a float is not exact",
+        ),
+        (lambda: Money.from_major(MAX_AMOUNT_MINOR + 1, "usd"), "amount", "over the limit"),
+        (lambda: Money.from_major("one", "usd"), "amount", "not a decimal number"),
+        (lambda: Money.from_major(Decimal("NaN"), "usd"), "amount", "not a finite number"),
+        (lambda: Money.from_major(Decimal("1e-41"), "usd"), "amount", "too many digits"),
+        (lambda: Money.from_major(Decimal("1e40"), "usd"), "amount", "over the limit"),
+        (lambda: Money.from_major(Decimal("0." + "1" * 41), "usd"), "amount", "too many digits"),
+        (lambda: Money.from_major("10.005", "eur"), "amount", "not exact in EUR: at most 2 decimals"),
+        # At the bounds themselves: refused, but not for their length.
+        (lambda: Money.from_major(Decimal("1e-40"), "usd"), "amount", "not exact in USD: at most 2 decimals"),
+        (lambda: Money.from_major(Decimal("0." + "1" * 40), "usd"), "amount", "not exact in USD: at most 2 decimals"),
+        (lambda: Money.from_major(Decimal("1e41"), "usd"), "amount", "too many digits"),
+    ],
+)
+def test_each_refusal_names_its_field_and_says_why(build, field, reason) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        build()
+    assert [(error.field, error.reason) for error in caught.value.errors] == [(field, reason)]
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "words"),
+    [(0, "usd", "0.00 USD"), (-5, "usd", "-0.05 USD"), (1, "jpy", "1 JPY"), (7, "xxx", "7 XXX")],
+)
+def test_any_amount_can_be_spelled(minor, currency, words) -> None:
+    assert spell(minor, currency) == words

@@ -44,7 +44,6 @@ SHIPPED = {"shipping.name": "Ann", "shipping.address.line1": "1 Main Street"}
 MISSING = "resource_missing"
 DIFFERS = object()  # an effect that is something else than without the parameter
 NO_MANDATE = Ignored("only methods other than cards make mandates, and the fake makes none")
-AS_GIVEN = {"description": "Flight", "receipt_email": "a@example.com", "transfer_group": "g1"}
 CARD_DESCRIPTOR = Refused(None, "statement_descriptor_suffix")
 
 
@@ -188,7 +187,6 @@ V2_PAGE = [
     Row({"page": "MQ=="}, {"data.0.id": DIFFERS}),
     Row({"page": "x"}, Refused(None, "page")),
 ]
-# By endpoint: on what, what is given in any case, and the rows.
 TABLE = {
     "POST /v1/payment_intents": ("", NEW, [
         *OF_AN_INTENT, *BEFORE_CONFIRMING, *also(ON_CONFIRMING, PAID),
