@@ -4,9 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.stripe_api.objects import (
+    CANCEL,
     CAPTURE,
+    CREATE,
     LIST,
     REFUND,
+    RETRIEVE,
     bad,
     good,
     play,
@@ -14,14 +17,19 @@ from tests.stripe_api.objects import (
     stripe_intent,
     stripe_refund,
 )
-from tests.support import INTENT_ID
+from tests.support import INTENT_ID, NOW
 
 from airport_payments.core.commands import (
+    ConfirmIntent,
+    EnsureCustomer,
+    RetrieveCharge,
     RetrieveDispute,
+    RetrieveIntent,
     RetrieveRefund,
 )
 from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.facts import (
+    CustomerSeen,
     DisputeSeen,
     IntentSeen,
     RefundSeen,
@@ -104,6 +112,61 @@ class TestRefund:
         (request,), reply = play(RetrieveRefund("re_1"), good(stripe_refund(status="failed", failure_reason="x")))
         assert (request.method, request.path, request.idempotency_key) == ("get", "/v1/refunds/re_1", None)
         assert (reply.view.state, reply.view.failure) == (RefundState.FAILED, "x")
+
+
+INTENT = stripe_intent(id="pi_of_somebody_else")
+MARKS = {"airport_namespace": "airport", "airport_booking": "BK-1", "airport_attempt": "a1"}
+CONFIRM = ConfirmIntent("a1", INTENT_ID, "pm_1", None, "airport/a1/confirm/0", NOW, NOW)
+CUSTOMER = EnsureCustomer("0a1b", "airport", None, "airport/0a1b/customer/0")
+
+
+def customer(**changes: object) -> dict:
+    return {"id": "cus_1", "metadata": {"airport_owner": "0a1b", "airport_namespace": "airport"} | changes}
+
+
+class TestAnswersAboutAnotherObject:
+    """A proxy, or a connection that two processes share, may bring the answer to what somebody else asked."""
+
+    @pytest.mark.parametrize(
+        ("command", "answer"),
+        [
+            (CREATE, stripe_intent(metadata={})),
+            *[(CREATE, stripe_intent(metadata=MARKS | {mark: "other"})) for mark in MARKS],
+            (RETRIEVE, INTENT),
+            (RetrieveIntent("", INTENT_ID), INTENT),
+            (CANCEL, INTENT),
+            (CONFIRM, INTENT),
+            (CAPTURE, INTENT),
+            (REFUND, stripe_refund(metadata={"airport_namespace": "airport", "airport_refund": "a2.0"})),
+            (REFUND, stripe_refund(metadata={"airport_namespace": "other", "airport_refund": "a1.0"})),
+            (RetrieveRefund("re_1"), stripe_refund(id="re_2")),
+            (RetrieveDispute("dp_1"), stripe_dispute(id="dp_2")),
+            (RetrieveCharge("ch_1"), {"id": "ch_2", "amount_refunded": 0, "payment_intent": INTENT_ID}),
+            (LIST, {"data": [stripe_refund(), stripe_refund(payment_intent="pi_of_somebody_else")], "has_more": False}),
+            (CUSTOMER, {"data": [customer(airport_owner="ffff")], "has_more": False}),
+            (CUSTOMER, {"data": [customer(airport_owner=None)], "has_more": False}),
+        ],
+        ids=repr,
+    )
+    def test_they_answer_nothing_and_the_same_key_is_asked_again(self, command, answer) -> None:
+        reply = play(command, good(answer))[1]
+        assert isinstance(reply, Unanswered)
+        assert not reply.key_spent
+
+    @pytest.mark.parametrize("command", [CANCEL, CONFIRM, CAPTURE], ids=repr)
+    def test_a_refusal_that_shows_another_paymentintent_refuses_nothing(self, command) -> None:
+        about = {"code": "payment_intent_unexpected_state", "payment_intent": INTENT}
+        assert isinstance(play(command, bad(400, **about))[1], Unanswered)
+
+    def test_a_customer_that_was_made_is_the_owners(self) -> None:
+        none = page()
+        for other in (customer(airport_owner="ffff"), customer(airport_namespace="other")):
+            assert isinstance(play(CUSTOMER, none, good(other))[1], Unanswered)
+        assert play(CUSTOMER, none, good(customer()))[1] == CustomerSeen("cus_1")
+
+    def test_a_customer_of_another_namespace_is_not_taken_for_the_one_that_is_missing(self) -> None:
+        found = good({"data": [customer(airport_namespace="Airport")], "has_more": False})
+        assert play(CUSTOMER, found, good(customer() | {"id": "cus_2"}))[1] == CustomerSeen("cus_2")
 
 
 class TestList:

@@ -57,6 +57,9 @@ from airport_payments.stripe_api.wire import (
     refund_params,
 )
 from airport_payments.stripe_api.wire_money import (
+    ChargeView,
+    CustomerPage,
+    CustomerView,
     RefundPage,
     read_charge,
     read_customer,
@@ -77,6 +80,8 @@ PAGE_SIZE: Final = 100
 REFUNDS_MAX_PAGES: Final = 5
 # What is kept of Stripe's words for the log.
 MAX_REASON: Final = 300
+# An answer about another object than the one asked for, as when a proxy mixes answers up, says nothing of ours.
+ANOTHERS: Final = Unanswered("Stripe's answer is about another object than the one asked for")
 
 Talk: TypeAlias = Generator[ApiRequest, ApiResult, PortReply]
 
@@ -101,14 +106,31 @@ def talk(command: Command | Fetch) -> Talk:
 def _single(command: IntentEffect | RetrieveIntent) -> Talk:
     result = yield _request(command)
     if not result.ok:
-        return failed(result)
+        return _not_of_another(command, failed(result))
     view = result.found
     if isinstance(view, Stranger):
         return Refused(RefusalKind.FOREIGN, "another application's PaymentIntent, which cannot be read")
     if not isinstance(view, IntentView):
         # It was done; what came back cannot be read. Looking again, with a newer version, is all that can be done.
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
+    if not _is_asked_for(view, command):
+        return ANOTHERS
     return IntentSeen(view, replayed=result.replayed)
+
+
+def _is_asked_for(view: IntentView, command: IntentEffect | RetrieveIntent) -> bool:
+    if isinstance(command, CreateIntent):
+        marks = (view.namespace, view.booking_id, view.attempt_id)
+        return marks == (command.namespace, command.booking_id, command.attempt_id)
+    return view.id == command.intent_id
+
+
+def _not_of_another(command: IntentEffect | RetrieveIntent, reply: PortReply) -> PortReply:
+    """Let go of a refusal that shows a PaymentIntent other than the one it has to be about."""
+    seen = reply.seen if isinstance(reply, Refused) else None
+    if seen is None or isinstance(command, CreateIntent) or _is_asked_for(seen.view, command):
+        return reply
+    return ANOTHERS
 
 
 def _request(command: IntentEffect | RetrieveIntent) -> ApiRequest:
@@ -136,6 +158,12 @@ def _refund(command: CreateRefund | RetrieveRefund) -> Talk:
     view = result.found
     if not isinstance(view, RefundView):
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
+    if isinstance(command, CreateRefund):
+        mine = (view.namespace, view.ref) == (command.namespace, command.ref)
+    else:
+        mine = view.id == command.refund_id
+    if not mine:
+        return ANOTHERS
     return RefundSeen(view, replayed=result.replayed)
 
 
@@ -145,20 +173,27 @@ def _customer(command: EnsureCustomer) -> Talk:
     The search lags behind, by a minute or in an outage by an hour; for a day the key brings the customer that was made.
     """
     query = f"metadata['{META_OWNER}']:'{command.owner}' AND metadata['{META_NAMESPACE}']:'{command.namespace}'"
-    found = yield ApiRequest("get", "/v1/customers/search", {"query": query, "limit": 1}, read_customers)
+    found = yield ApiRequest("get", "/v1/customers/search", {"query": query, "limit": 10}, read_customers)
     if not found.ok:
         return failed(found)
-    if isinstance(found.found, str) and found.found:
-        return CustomerSeen(found.found)
+    if not isinstance(found.found, CustomerPage):
+        return Unanswered(f"Stripe's answer cannot be read: {found.reason}")
+    for view in found.found.views:
+        if view.owner != command.owner:
+            return ANOTHERS
+        if view.namespace == command.namespace:  # the search does not tell capitals from small letters
+            return CustomerSeen(view.id)
     params: dict[str, object] = {"metadata": {META_OWNER: command.owner, META_NAMESPACE: command.namespace}}
     if command.email is not None:
         params["email"] = command.email
     made = yield ApiRequest("post", "/v1/customers", params, read_customer, command.key)
     if not made.ok:
         return failed(made)
-    if not isinstance(made.found, str):
+    if not isinstance(made.found, CustomerView):
         return Unanswered(f"Stripe's answer cannot be read: {made.reason}", key_spent=True)
-    return CustomerSeen(made.found)
+    view = made.found
+    mine = (view.namespace, view.owner) == (command.namespace, command.owner)
+    return CustomerSeen(view.id) if mine else ANOTHERS
 
 
 def _dispute(command: RetrieveDispute) -> Talk:
@@ -168,16 +203,17 @@ def _dispute(command: RetrieveDispute) -> Talk:
     view = result.found
     if not isinstance(view, DisputeView):
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
-    return DisputeSeen(view)
+    return DisputeSeen(view) if view.id == command.dispute_id else ANOTHERS
 
 
 def _charge(command: RetrieveCharge) -> Talk:
     result = yield ApiRequest("get", f"/v1/charges/{command.charge_id}", {}, read_charge)
     if not result.ok:
         return failed(result)
-    if not isinstance(result.found, ChargeSeen):
+    if not isinstance(result.found, ChargeView):
         return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
-    return result.found
+    view = result.found
+    return ChargeSeen(view.intent_id, view.refunded_minor) if view.id == command.charge_id else ANOTHERS
 
 
 def _list_refunds(command: ListRefunds) -> Talk:
@@ -194,6 +230,8 @@ def _list_refunds(command: ListRefunds) -> Talk:
         page = result.found
         if not isinstance(page, RefundPage):
             return Unanswered(f"Stripe's answer cannot be read: {result.reason}")
+        if any(view.intent_id != command.intent_id for view in page.views):
+            return ANOTHERS
         views += page.views
         if not page.has_more or not page.views:
             return RefundsSeen(tuple(reversed(views)))  # Stripe's newest come first

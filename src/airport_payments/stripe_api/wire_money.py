@@ -8,7 +8,6 @@ from typing import Final
 from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.errors import InvalidRequest
 from airport_payments.core.facts import (
-    ChargeSeen,
     DisputeObserved,
     DisputeView,
     RefundObserved,
@@ -17,7 +16,7 @@ from airport_payments.core.facts import (
 )
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundState
-from airport_payments.stripe_api.marks import META_NAMESPACE, META_REFUND
+from airport_payments.stripe_api.marks import META_NAMESPACE, META_OWNER, META_REFUND
 from airport_payments.stripe_api.results import Unreadable
 from airport_payments.stripe_api.wire import ObjectDict, read_object, read_page
 
@@ -36,6 +35,31 @@ class RefundPage:
 
     views: list[RefundView]
     has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeView:
+    """What is used of a charge: its PaymentIntent, None for none, and how much of it went back."""
+
+    id: str
+    intent_id: str | None
+    refunded_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerView:
+    """What is used of a customer: its id, and our marks in its metadata, None where they are missing."""
+
+    id: str
+    namespace: str | None
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPage:
+    """One page of a search for customers."""
+
+    views: list[CustomerView]
 
 
 def intent_id_of(obj: ObjectDict) -> str | None:
@@ -94,12 +118,12 @@ def aftermath_of(obj: ObjectDict, event_id: str, event_type: str) -> RefundObser
     return RefundsHinted(charge.intent_id or "", charge.refunded_minor, event_id, event_type)
 
 
-def charge_view(obj: ObjectDict) -> ChargeSeen:
+def charge_view(obj: ObjectDict) -> ChargeView:
     """Return what is used of a charge. Raises `Unreadable` if it does not say how much of it went back."""
     refunded = obj.get("amount_refunded")
     if refunded is None:
         raise Unreadable("a charge without amount_refunded")
-    return ChargeSeen(intent_id_of(obj), refunded)
+    return ChargeView(obj.get("id", ""), intent_id_of(obj), refunded)
 
 
 def _id(obj: ObjectDict, what: str) -> str:
@@ -135,17 +159,21 @@ def read_dispute(body: str | bytes) -> DisputeView:
     return dispute_view(read_object(body))
 
 
-def read_charge(body: str | bytes) -> ChargeSeen:
+def read_charge(body: str | bytes) -> ChargeView:
     """Return what is used of the charge that an answer holds. Raises as `read_refund` does."""
     return charge_view(read_object(body))
 
 
-def read_customer(body: str | bytes) -> str:
-    """Return the id of the customer that an answer holds. Raises as `read_refund` does."""
-    return _id(read_object(body), "customer")
+def read_customer(body: str | bytes) -> CustomerView:
+    """Return what is used of the customer that an answer holds. Raises as `read_refund` does."""
+    return _customer(read_object(body))
 
 
-def read_customers(body: str | bytes) -> str:
-    """Return the id of the first customer of a page, empty if there is none. Raises as `read_refund` does."""
-    page = read_page(body)
-    return _id(page.data[0], "customer") if page.data else ""
+def read_customers(body: str | bytes) -> CustomerPage:
+    """Return a page of customers. Raises as `read_refund` does."""
+    return CustomerPage([_customer(obj) for obj in read_page(body).data])
+
+
+def _customer(obj: ObjectDict) -> CustomerView:
+    marks = obj.get("metadata") or {}
+    return CustomerView(_id(obj, "customer"), marks.get(META_NAMESPACE), marks.get(META_OWNER))
