@@ -379,7 +379,7 @@ def another_shops_events_are_taken_for_ours() -> Patches:
     return [(runner, "route", route), (runner_async, "route", route)]
 
 
-@mutant()
+@mutant(near=313)
 def a_refused_create_is_not_watched() -> Patches:
     """Another sending of the same command may have got through."""
     real = answers._refused

@@ -289,7 +289,7 @@ def a_hold_that_is_over_is_not_seen() -> Patches:
 # ---- operators ----
 
 
-@mutant()
+@mutant(near=530)
 def a_person_confirms_beside_an_attached_payment() -> Patches:
     """S3: two payments never confirm one booking."""
     return [(operations, "_confirm_refusal", lambda *_: None)]
