@@ -154,12 +154,6 @@ def a_planned_listing_is_forgotten_over_another_refund() -> Patches:
 
 
 @mutant()
-def a_refused_refund_is_forgotten() -> Patches:
-    """Another sending of it may get through."""
-    return [(refunds, "_may_get_through", lambda *_: False)]
-
-
-@mutant()
 def an_authorisation_is_looked_at_as_other_payments() -> Patches:
     """It ends only after the looks at an open payment did."""
     real = intents._next_look
