@@ -1,0 +1,1 @@
+"""Small worlds of which every order is played."""
