@@ -80,6 +80,7 @@ class Town:
     stories: list[Story] = field(default_factory=list)
     lost_answers: int = 0
     offset_s: int = 0
+    waiting: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
@@ -192,17 +193,21 @@ class Town:
             last = self.happenings
             with suppress(TimeoutError):
                 until(self._idle, problems=self.problems)
-        until(self._settled, problems=self.problems, every_s=0.5)
+        try:
+            until(self._settled, problems=self.problems, every_s=0.5, limit_s=5 * WAIT_S)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: something is outstanding of {self.waiting[:5]}") from None
         until(self._idle, problems=self.problems)
 
     def _settled(self) -> bool:
         """Whether no command and no announcement waits; a lease of a dead process is over after a while."""
-        for story in self.stories:
-            found = self.repository.get(story.booking_id)
-            if found is None or found.ledger.effects or found.ledger.announcements:
-                self.pass_time(60)
-                return False
-        return self._idle()
+        with self.engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT booking_id, document FROM airport_ledgers").all()
+        ledgers = {row[0]: json.loads(row[1]) for row in rows}
+        self.waiting = [name for name, one in ledgers.items() if one.get("effects") or one.get("announcements")]
+        if self.waiting:
+            self.pass_time(60)
+        return not self.waiting and self._idle()
 
     def log(self) -> str:
         return self.processes.started[-1].log[-3000:]
@@ -386,13 +391,15 @@ class Line:
             self._connection = None
 
 
-def until(what: Callable[[], Any], *, problems: list[str] | None = None, every_s: float = 0.02) -> Any:
+def until(
+    what: Callable[[], Any], *, problems: list[str] | None = None, every_s: float = 0.02, limit_s: float = WAIT_S
+) -> Any:
     """Wait until it is true, and return it."""
-    end = time.monotonic() + WAIT_S
+    end = time.monotonic() + limit_s
     while not (found := what()):
         assert not problems, problems
         if time.monotonic() > end:
-            raise TimeoutError(f"not within {WAIT_S:g} s")
+            raise TimeoutError(f"not within {limit_s:g} s")
         time.sleep(every_s)
     return found
 
