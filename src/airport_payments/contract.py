@@ -33,6 +33,7 @@ from airport_payments.core.errors import (
 from airport_payments.core.ids import check_booking_id
 from airport_payments.core.model import Booking, IntentStatus
 from airport_payments.core.money import Money
+from airport_payments.core.options import PaymentOptions
 from airport_payments.core.views import ConfirmedPayment, CreatedPayment, PaymentReport, PaymentStatus
 from airport_payments.stripe_api.signature import MAX_BODY_BYTES
 
@@ -267,6 +268,15 @@ def status_answer(report: PaymentReport) -> Response:
 def webhook_answer(outcome: EventOutcome) -> Response:
     """Answer webhook."""
     return answer(200, {"success": True, "data": {"received": True, "outcome": outcome}})
+
+
+def options_of(given: object) -> PaymentOptions | None:
+    """Return what the team's `options=` returned. Raises `InternalError` for what is none: the customer cannot mend it."""
+    if given is None or isinstance(given, PaymentOptions):
+        return given
+    raise InternalError(
+        f"PaymentEndpoints(options=…) returned {type(given).__name__}: PaymentOptions or None is wanted"
+    )
 
 
 def error_answer(error: Exception) -> Response:

@@ -21,6 +21,7 @@ from airport_payments.contract import (
     error_answer,
     idempotency_key,
     money_of,
+    options_of,
     parse,
     signature,
     status_answer,
@@ -91,7 +92,7 @@ class PaymentEndpoints:
     def _create(self, owner: str, headers: Headers, chunks: Iterable[bytes]) -> Response:
         asked = parse(self._read(headers, chunks, REQUEST_LIMIT_BYTES), CreatePaymentIntentRequest)
         key = idempotency_key(headers)
-        options = self._options(owner, asked.booking_id) if self._options is not None else None
+        options = options_of(self._options(owner, asked.booking_id)) if self._options is not None else None
         payment = self._gateway.create_payment(
             asked.booking_id, owner=owner, amount=money_of(asked), idempotency_key=key, options=options
         )

@@ -21,6 +21,7 @@ from airport_payments.contract import (
     error_answer,
     idempotency_key,
     money_of,
+    options_of,
     parse,
     signature,
     status_answer,
@@ -93,7 +94,7 @@ class AsyncPaymentEndpoints:
     async def _create(self, owner: str, headers: Headers, chunks: AsyncIterable[bytes]) -> Response:
         asked = parse(await self._read(headers, chunks, REQUEST_LIMIT_BYTES), CreatePaymentIntentRequest)
         key = idempotency_key(headers)
-        options = await self._options(owner, asked.booking_id) if self._options is not None else None
+        options = options_of(await self._options(owner, asked.booking_id)) if self._options is not None else None
         payment = await self._gateway.create_payment(
             asked.booking_id, owner=owner, amount=money_of(asked), idempotency_key=key, options=options
         )

@@ -23,6 +23,7 @@ from airport_payments.core.views import (
 )
 from airport_payments.loop import (
     charge_request,
+    check_tick,
     confirmed,
     created,
     customer_of,
@@ -112,7 +113,7 @@ class PaymentGateway(Staff):
             options: what the PaymentIntent gets beside its amount, if this call opens it: customer, receipt, metadata.
 
         Raises:
-            InvalidRequest: a malformed id or key.
+            InvalidRequest: a malformed id or key, or options that are none.
             BookingNotFound: no such booking, or it is someone else's.
             BookingAlreadyPaid, BookingNotPayable, PaymentInReview: it cannot be paid (any more).
             AmountMismatch, CurrencyMismatch: it has another price.
@@ -258,11 +259,13 @@ class PaymentGateway(Staff):
 
         Args:
             now: the time to act at, aware UTC. None: the clock's.
-            limit: how many bookings to look after at most.
+            limit: how many bookings to look after at most, up to a million.
 
         Raises:
+            InvalidRequest: a time without its zone, or a limit that is no whole number.
             StorageUnavailable: the database did not say what is due.
         """
+        check_tick(now, limit)
         return self._runner.tick(now, limit)
 
     def work(self, stop: threading.Event, every_s: float = 1.0) -> None:

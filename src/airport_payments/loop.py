@@ -53,10 +53,11 @@ from airport_payments.core.ids import (
     check_owner,
     check_payment_id,
     check_request_id,
+    check_time,
 )
 from airport_payments.core.model import Change, RequestKey
 from airport_payments.core.money import Money
-from airport_payments.core.options import PaymentOptions, check_email, check_payment_method
+from airport_payments.core.options import PaymentOptions, check_email, check_options, check_payment_method
 from airport_payments.core.refund import RefundReason, RefundState
 from airport_payments.core.views import (
     Cancellation,
@@ -78,6 +79,8 @@ PAUSE_MOST_S: Final = 0.05
 # One call for what waits for a person asks for so many due bookings at a time, so often at most, and reads their ledgers.
 PAGE: Final = 100
 MAX_PAGES_READ: Final = 10
+# One tick looks after so many bookings at most.
+MAX_TICK: Final = 1_000_000
 # A subscriber's name is kept with each announcement that it is still to hear.
 MAX_NAME: Final = 200
 
@@ -109,15 +112,15 @@ def request_of(
     if idempotency_key is not None:
         body = f"{amount.amount_minor} {amount.currency}"
         key = RequestKey(_digest(check_idempotency_key(idempotency_key)), _digest(body))
-    return PaymentRequested(check_owner(owner), amount, attempt_id, key, options)
+    return PaymentRequested(check_owner(owner), amount, attempt_id, key, check_options(options))
 
 
 def charge_request(
     owner: str, amount: Money, attempt_id: str, payment_method_id: str, options: PaymentOptions
 ) -> ChargeRequested:
     """Return the fact that the team wants to collect with a saved card."""
-    asked = request_of(owner, amount, attempt_id, None)
-    if options.customer_id is None:
+    asked = request_of(owner, amount, attempt_id, None, options)
+    if asked.options is None or options.customer_id is None:
         raise InvalidRequest(FieldError("options", "customer_id is needed: a saved card belongs to a customer"))
     return ChargeRequested(asked.owner, amount, attempt_id, check_payment_method(payment_method_id), options)
 
@@ -265,6 +268,14 @@ def check_page(after: str | None, limit: int) -> None:
         check_booking_id(after)
     if not _is_number(limit) or not 1 <= limit <= PAGE * MAX_PAGES_READ:
         raise InvalidRequest(FieldError("limit", f"1 to {PAGE * MAX_PAGES_READ}"))
+
+
+def check_tick(now: datetime | None, limit: int) -> None:
+    """Check what a tick is asked for. Raises `InvalidRequest`."""
+    if now is not None:
+        check_time("now", now)
+    if not _is_number(limit) or limit > MAX_TICK:
+        raise InvalidRequest(FieldError("limit", f"a whole number up to {MAX_TICK}"))
 
 
 def _is_number(value: object) -> bool:

@@ -14,6 +14,7 @@ from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import FieldError, InvalidRequest, Misconfigured, PaymentsError, StripeUnavailable
 from airport_payments.core.evolve import replace
 from airport_payments.core.facts import IntentView, RefusalKind, Refused
+from airport_payments.core.ids import check_time
 from airport_payments.core.model import Change, Policy, Snapshot
 from airport_payments.core.money import Money
 from airport_payments.core.reconcile import (
@@ -85,11 +86,13 @@ def job_of(
     progress: Progress | None,
 ) -> tuple[Job, Place]:
     """Return what to do and where to begin. Raises `InvalidRequest` for what is no window, limit or cursor."""
-    _check_time("since", since)
+    check_time("since", since)
     if until is not None:
-        _check_time("until", until)
+        check_time("until", until)
     if not _is_count(limit):
         raise InvalidRequest(FieldError("limit", f"1 to {MAX_LIMIT}"))
+    if progress is not None and not callable(progress):
+        raise InvalidRequest(FieldError("progress", "a function that takes a ReconcileProgress"))
     place = Place()
     if cursor is not None:
         since, until, place = _read_cursor(cursor, since, until)
@@ -98,11 +101,6 @@ def job_of(
     if until <= since:
         raise InvalidRequest(FieldError("until", "later than since"))
     return Job(since, until, dry_run, rebuild, limit, progress), place
-
-
-def _check_time(field: str, value: object) -> None:
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise InvalidRequest(FieldError(field, "a datetime with its time zone, such as datetime.now(UTC)"))
 
 
 def _is_count(value: object) -> bool:

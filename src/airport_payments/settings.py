@@ -103,11 +103,11 @@ class StripeSettings:
         _check_api_base(self.api_base)
         if not _between(0.001, self.timeout_s, 80):
             raise ConfigurationError("timeout_s: at least 0.001 and at most 80 seconds")
-        if not _between(1, self.max_tries, 10):
-            raise ConfigurationError("max_tries: 1 to 10")
+        if not _between(1, self.max_tries, 10) or self.max_tries % 1:
+            raise ConfigurationError("max_tries: a whole number, 1 to 10")
         if not _between(1, self.tolerance_s, 3600):
             raise ConfigurationError("tolerance_s: 1 to 3600 seconds; Stripe advises 300")
-        if self.surplus not in set(Surplus):
+        if self.surplus not in tuple(Surplus):
             raise ConfigurationError("surplus: review or refund")
         object.__setattr__(self, "surplus", Surplus(self.surplus))
         for name in ("refund_cancels_booking", "manual_capture", "confirm_at_authorization"):

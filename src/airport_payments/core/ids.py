@@ -1,6 +1,7 @@
 """The shapes of ids that come from outside. Anything else is refused before it reaches a database, a URL or a log."""
 
 import re
+from datetime import datetime
 from typing import Final
 
 from airport_payments.core.errors import FieldError, InvalidRequest
@@ -64,9 +65,26 @@ def check_by(by: str) -> str:
 
 def check_owner(owner: str) -> str:
     """Return the customer's id. Raises `InvalidRequest` unless it is text: nobody is not somebody."""
-    if not _fits(_OWNER, owner):
+    if not _fits(_OWNER, owner) or not is_text(owner):
         raise InvalidRequest(FieldError("owner", "the customer's id, as text that is not empty"))
     return owner
+
+
+def check_time(field: str, at: object) -> None:
+    """Raise `InvalidRequest` unless it is a time that says its zone."""
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        raise InvalidRequest(FieldError(field, "a datetime with its time zone, such as datetime.now(UTC)"))
+
+
+def is_text(value: object) -> bool:
+    """Return whether it is text that can be sent and stored: halves of characters (lone surrogates) cannot."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fits(pattern: re.Pattern[str], value: object) -> bool:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, cast
 
 from airport_payments.core.errors import FieldError, InvalidRequest
+from airport_payments.core.ids import is_text
 
 # Limits of docs.stripe.com/metadata: 50 keys of 40 characters without brackets, values of 500. Three keys are ours.
 MAX_METADATA: Final = 47
@@ -60,7 +61,9 @@ class PaymentOptions:
     return_url: str | None = None
 
     def __post_init__(self) -> None:
-        pairs = self.pairs
+        pairs = _pairs(self.metadata)
+        if pairs is None:
+            raise InvalidRequest(FieldError("metadata", "a dict of text to text, or pairs of text"))
         object.__setattr__(self, "metadata", pairs)
         errors = [*self._wrong_fields(), *_wrong_metadata(pairs)]
         if errors:
@@ -90,11 +93,22 @@ class PaymentOptions:
         if self.description is not None and not _short_text(self.description, MAX_DESCRIPTION):
             wrong.append(FieldError("description", f"text of up to {MAX_DESCRIPTION} characters"))
         if self.setup_future_usage is not None:
-            if self.setup_future_usage not in set(FutureUsage):
+            if self.setup_future_usage not in tuple(FutureUsage):
                 wrong.append(FieldError("setup_future_usage", "on_session or off_session"))
             if self.customer_id is None:
                 wrong.append(FieldError("setup_future_usage", "needs a customer_id to save the card for"))
         return wrong
+
+
+def check_options(options: PaymentOptions | None) -> PaymentOptions | None:
+    """Return the options. Raises `InvalidRequest` for what is none, such as a dict."""
+    if options is not None and not _are_options(options):
+        raise InvalidRequest(FieldError("options", "PaymentOptions(…)"))
+    return options
+
+
+def _are_options(value: object) -> bool:
+    return isinstance(value, PaymentOptions)
 
 
 def check_payment_method(payment_method_id: str) -> str:
@@ -118,6 +132,18 @@ def check_email(email: str) -> str:
     return email
 
 
+def _pairs(given: object) -> tuple[tuple[str, str], ...] | None:
+    """Return metadata as pairs, None for what is none. What is in them, `_wrong_metadata` checks."""
+    if isinstance(given, Mapping):
+        return tuple(cast("Mapping[str, str]", given).items())
+    if not isinstance(given, (tuple, list)):
+        return None
+    pairs = [
+        tuple(cast("tuple[str, str]", p)) if isinstance(p, (tuple, list)) else () for p in cast("list[object]", given)
+    ]
+    return cast("tuple[tuple[str, str], ...]", tuple(pairs)) if all(len(pair) == 2 for pair in pairs) else None
+
+
 def _wrong_metadata(pairs: tuple[tuple[str, str], ...]) -> list[FieldError]:
     wrong: list[FieldError] = []
     if len(pairs) > MAX_METADATA:
@@ -133,8 +159,8 @@ def _wrong_metadata(pairs: tuple[tuple[str, str], ...]) -> list[FieldError]:
 
 
 def _short_text(value: object, most: int) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= most
+    return isinstance(value, str) and 1 <= len(value) <= most and is_text(value)
 
 
 def _fits(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
+    return isinstance(value, str) and pattern.fullmatch(value) is not None and is_text(value)

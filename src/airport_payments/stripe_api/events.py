@@ -2,10 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from traceback import clear_frames
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from airport_payments.core.decide.route import EventHead
 from airport_payments.core.errors import InvalidSignature
@@ -168,7 +168,7 @@ def construct_event(
 
     Raises:
         InvalidSignature: forged, stale, ahead of time, malformed or missing, too large, or signed but no event.
-        ConfigurationError: no secret was given, or one is too short.
+        ConfigurationError: no secret was given, or one is too short; or `tolerance` or `now` is no finite time.
     """
     try:
         return _verified(payload, sig_header, secrets, tolerance, now)
@@ -189,9 +189,14 @@ def _verified(
     now: float | None,
 ) -> Event:
     body = payload if type(payload) is bytes else to_bytes(payload)
-    several = (secrets,) if isinstance(secrets, (str, Secret)) else tuple(secrets)
+    one = isinstance(secrets, (str, Secret)) or not _is_iterable(secrets)
+    several = (cast("str | Secret", secrets),) if one else tuple(cast("Iterable[str | Secret]", secrets))
     verify(body, sig_header, several, now=time.time() if now is None else now, tolerance_s=tolerance)
     return parse_event(body)
+
+
+def _is_iterable(value: object) -> bool:
+    return isinstance(value, Iterable)
 
 
 def to_bytes(payload: bytes | bytearray | str) -> bytes:

@@ -6,6 +6,7 @@ of test mode and must never count.
 """
 
 import hmac
+import math
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -40,13 +41,16 @@ def verify(body: bytes, header: str | None, secrets: Sequence[str | Secret], *, 
 
     Raises:
         InvalidSignature: for every refusal, whatever the input.
-        ConfigurationError: there is no secret, or one is too short to be one.
+        ConfigurationError: there is no secret, or one is too short to be one; or `now` or `tolerance_s` is no time.
     """
+    # A NaN is neither less nor more than anything: without this it would let a signature of any age pass.
+    if not (_is_finite(tolerance_s) and tolerance_s >= 0 and _is_finite(now)):
+        raise ConfigurationError("tolerance and now: finite numbers of seconds, and the tolerance at least 0")
     timestamp, signatures = _parse(header)
     if len(body) > MAX_BODY_BYTES:
         raise InvalidSignature("the body is over the limit")
     # Before the HMAC: a stale timestamp needs no arithmetic to be refused.
-    if abs(int(timestamp) - now) > tolerance_s:
+    if not abs(int(timestamp) - now) <= tolerance_s:
         raise InvalidSignature("the timestamp is outside the tolerance: check this machine's clock")
     message = b"%s.%s" % (timestamp.encode("ascii"), body)
     matched = False
@@ -76,13 +80,17 @@ def sign(body: bytes, secret: str | Secret, *, timestamp: int) -> str:
     return f"t={timestamp},v1={hmac.digest(key, b'%d.%s' % (timestamp, body), 'sha256').hex()}"
 
 
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and abs(value) < math.inf
+
+
 def _keys(secrets: Sequence[str | Secret]) -> list[bytes]:
     if not secrets:
         raise ConfigurationError("no webhook secret was given: without one, nothing can be verified")
     keys: list[bytes] = []
     for secret in secrets:
-        text = secret.reveal() if isinstance(secret, Secret) else secret
-        if len(text.strip()) < MIN_SECRET_CHARS:
+        text: object = secret.reveal() if isinstance(secret, Secret) else secret
+        if not isinstance(text, str) or len(text.strip()) < MIN_SECRET_CHARS:
             raise ConfigurationError("a webhook secret is empty or too short: copy the whole whsec_… from the endpoint")
         keys.append(text.encode("utf-8", "surrogatepass"))
     return keys
