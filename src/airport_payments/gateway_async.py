@@ -112,7 +112,7 @@ class AsyncPaymentGateway(AsyncStaff):
             options: what the PaymentIntent gets beside its amount, if this call opens it: customer, receipt, metadata.
 
         Raises:
-            InvalidRequest: a malformed id or key, or options that are none.
+            InvalidRequest: a malformed id or key, options that are none, or an address that Stripe refuses.
             BookingNotFound: no such booking, or it is someone else's.
             BookingAlreadyPaid, BookingNotPayable, PaymentInReview: it cannot be paid (any more).
             AmountMismatch, CurrencyMismatch: it has another price.

@@ -41,6 +41,7 @@ from airport_payments.core.facts import (
     PortReply,
     RedeliverRequested,
     RefundRequested,
+    RefusalKind,
     Refused,
     Resolution,
     ResolveRequested,
@@ -136,6 +137,8 @@ def customer_of(reply: PortReply) -> str:
     """Return the customer's id that Stripe answered, or raise the error."""
     if isinstance(reply, CustomerSeen):
         return reply.customer_id
+    if isinstance(reply, Refused) and reply.kind is RefusalKind.EMAIL:
+        raise InvalidRequest(FieldError("email", "an e-mail address that Stripe takes"))
     if isinstance(reply, Refused):
         raise Misconfigured(f"Stripe refuses the customer: {reply.reason}")
     raise StripeUnavailable(reply.reason if isinstance(reply, Unanswered) else None)

@@ -20,7 +20,9 @@ from airport_payments import (
     construct_event,
 )
 from airport_payments.contract import options_of
+from airport_payments.stripe_api.results import ApiResult
 from airport_payments.stripe_api.signature import sign
+from airport_payments.stripe_api.talk import failed
 
 HALF = "caf\ud800"  # half of a surrogate pair: Python has it, UTF-8 has not
 NO_OPTIONS = [{"receipt_email": "a@b.example"}, "x", True, [], 1]
@@ -189,3 +191,19 @@ def test_a_booking_of_this_shop_is_payable() -> None:
         options = PaymentOptions(description="café ✈", metadata={"ключ": "値"}, receipt_email="é@exämple.org")
         assert shop.gateway.create_payment(BOOKING_ID, owner=OWNER, amount=PRICE, options=options).status
         assert shop.gateway.tick(datetime.now(UTC), limit=1)
+
+
+def test_an_address_that_stripe_refuses_is_the_callers_to_mend(shop, caplog) -> None:
+    shop.hooks["perform"] = lambda *_: failed(
+        ApiResult(400, error={"type": "invalid_request_error", "code": "email_invalid", "message": "nobody@nowhere"})
+    )
+    options = PaymentOptions(receipt_email="nobody@nowhere")
+    with pytest.raises(InvalidRequest) as refused_:
+        shop.run(shop.gateway.create_payment(BOOKING_ID, owner=OWNER, amount=PRICE, options=options))
+    assert [error.field for error in refused_.value.errors] == ["receipt_email"]
+    with pytest.raises(InvalidRequest, match=r"^email:"):
+        shop.run(shop.gateway.customer(OWNER, email="nobody@nowhere"))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "nobody" not in caplog.text
+    shop.hooks.clear()
+    assert shop.create().status == "requires_payment_method"

@@ -313,6 +313,7 @@ class RefusalKind(StrEnum):
     CREDENTIALS = "credentials"
     ALREADY_REFUNDED = "already_refunded"
     DISPUTED = "disputed"
+    EMAIL = "email"  # the address that the caller gave
     FOREIGN = "foreign"  # it is there, cannot be read, and does not carry our mark
 
 

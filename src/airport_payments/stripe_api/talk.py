@@ -283,6 +283,7 @@ _KINDS: Final = {
     "resource_missing": RefusalKind.MISSING,
     "charge_already_refunded": RefusalKind.ALREADY_REFUNDED,
     "charge_disputed": RefusalKind.DISPUTED,
+    "email_invalid": RefusalKind.EMAIL,
 }
 
 

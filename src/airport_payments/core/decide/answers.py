@@ -34,6 +34,8 @@ from airport_payments.core.errors import (
     AmountTooSmall,
     CaptureRefused,
     CardDeclined,
+    FieldError,
+    InvalidRequest,
     Misconfigured,
     PaymentsError,
     StripeUnavailable,
@@ -195,6 +197,8 @@ def _error_of(reply: Refused) -> PaymentsError:
         return AmountTooLarge()
     if reply.kind is RefusalKind.CARD and reply.failure is not None:
         return CardDeclined(reply.failure.code, reply.failure.decline_code, reply.failure.message)
+    if reply.kind is RefusalKind.EMAIL:
+        return InvalidRequest(FieldError("receipt_email", "an e-mail address that Stripe takes"))
     return Misconfigured(f"Stripe refuses the request: {reply.reason}")
 
 
