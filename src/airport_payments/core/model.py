@@ -7,7 +7,9 @@ from enum import StrEnum
 from airport_payments.core.announcements import DeadLetter, Pending
 from airport_payments.core.commands import Effect
 from airport_payments.core.dispute import Dispute
+from airport_payments.core.errors import FieldError, InvalidRequest
 from airport_payments.core.evolve import quick
+from airport_payments.core.ids import check_booking_id, check_owner, check_time
 from airport_payments.core.money import Money
 from airport_payments.core.refund import Refund
 
@@ -96,6 +98,35 @@ class Booking:
     price: Money
     status: BookingStatus = BookingStatus.PENDING
     hold_until: datetime | None = None
+
+
+def check_booking(booking: Booking) -> Booking:
+    """Return a booking that is to be written. One that was read from a database is not checked again.
+
+    Raises:
+        InvalidRequest: a field is not what the class says. The message names it.
+    """
+    if not _is(booking, Booking):
+        raise InvalidRequest(FieldError("booking", "a Booking"))
+    check_booking_id(booking.id)
+    check_owner(booking.owner)
+    check_price(booking.price)
+    if booking.status not in tuple(BookingStatus):
+        raise InvalidRequest(FieldError("status", "a BookingStatus: PENDING, CONFIRMED or CANCELLED"))
+    if booking.hold_until is not None:
+        check_time("hold_until", booking.hold_until)
+    return booking
+
+
+def check_price(price: Money) -> Money:
+    """Return a price that is to be written. Raises `InvalidRequest` unless it is a Money."""
+    if not _is(price, Money):
+        raise InvalidRequest(FieldError("price", 'a Money, such as Money.from_major("450.99", "USD")'))
+    return price
+
+
+def _is(value: object, kind: type[object]) -> bool:
+    return isinstance(value, kind)
 
 
 @dataclass(frozen=True, slots=True)

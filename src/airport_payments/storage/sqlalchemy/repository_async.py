@@ -5,7 +5,15 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from airport_payments.core.model import Booking, BookingStatus, Change, HistoryLine, Snapshot
+from airport_payments.core.model import (
+    Booking,
+    BookingStatus,
+    Change,
+    HistoryLine,
+    Snapshot,
+    check_booking,
+    check_price,
+)
 from airport_payments.core.money import Money
 from airport_payments.storage.sqlalchemy import rows
 from airport_payments.storage.sqlalchemy.booking_table import BookingTable
@@ -117,9 +125,13 @@ class AsyncSqlAlchemyBookingRepository:
     # ---- the team's side: what its own code does to its own table; for demos and tests ----
 
     async def add_booking(self, booking: Booking) -> bool:
-        """Add a booking, as the team's own code would. False: the id is taken."""
+        """Add a booking, as the team's own code would. False: the id is taken.
+
+        Raises:
+            InvalidRequest: a field is malformed.
+        """
         return await self._database.write(
-            self._statements.add_booking, self._statements.bookings.booking_values(booking)
+            self._statements.add_booking, self._statements.bookings.booking_values(check_booking(booking))
         )
 
     async def booking(self, booking_id: str) -> Booking | None:
@@ -136,7 +148,11 @@ class AsyncSqlAlchemyBookingRepository:
         )
 
     async def set_booking_price(self, booking_id: str, price: Money) -> bool:
-        """Change a booking's price, as the team's own code would. False: there is no such booking."""
+        """Change a booking's price, as the team's own code would. False: there is no such booking.
+
+        Raises:
+            InvalidRequest: the price is no Money.
+        """
         return await self._database.write(
-            self._statements.set_price, rows.price_values(self._statements, booking_id, price)
+            self._statements.set_price, rows.price_values(self._statements, booking_id, check_price(price))
         )
