@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-unit check check-style check-mypy check-pyright check-floors fmt demo bench crash fuzz simulate requirements clean
+.PHONY: help setup test test-unit check check-style check-mypy check-pyright check-floors fmt demo bench crash mutants fuzz simulate requirements clean
 
 help: ## list the targets
 	@echo 'make TARGET [PYTHON=python3.12] [ARGS=...]'
@@ -73,11 +73,17 @@ crash: $(READY) ## kill a service's processes at random, 200 times on each datab
 simulate: $(READY) ## simulate the payment flow under faults; ARGS='--runs 1000000' runs overnight
 	@$(BIN)/python -m tests.simulation --runs 20000 $(ARGS)
 
+SECONDS ?= 600
+
+mutants: $(READY) ## change one thing at a time in the rules, and see tests fail; SECONDS=600, goes on where it stopped
+	@$(BIN)/python -m pip install -qq --require-hashes -r .ci/mutants.txt
+	@$(BIN)/python -m tests.mutants --seconds $(SECONDS) $(ARGS)
+
 requirements: $(READY) ## pin the newest tools again; needs uv
 	@env -u UV_INDEX_URL -u UV_DEFAULT_INDEX uv pip compile pyproject.toml --extra test --extra check --extra build \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --upgrade \
 		--annotation-style line -o .ci/requirements.txt
 
 clean: ## remove what these targets made
-	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .mutants
 	@find . -name __pycache__ -type d -not -path './node_modules/*' -prune -exec rm -rf {} +
