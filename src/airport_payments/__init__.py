@@ -45,11 +45,14 @@ if TYPE_CHECKING:
         InvalidRequest,
         InvalidSignature,
         LedgerTooNew,
+        MethodNotAllowed,
         Misconfigured,
+        NoSuchEndpoint,
         NothingToCapture,
         NothingToRedeliver,
         NothingToRefund,
         NotInReview,
+        PayloadTooLarge,
         PaymentInReview,
         PaymentIntentMismatch,
         PaymentsError,
@@ -124,6 +127,7 @@ _HOME = {
     "BookingNotPayable Busy CaptureRefused CaptureTooLarge CardDeclined ConfigurationError Conflict "
     "CurrencyMismatch DisputedPayment IdempotencyKeyReused InternalError InvalidRequest InvalidSignature "
     "LedgerTooNew Misconfigured NotInReview NothingToCapture NothingToRedeliver NothingToRefund PaymentInReview "
+    "MethodNotAllowed NoSuchEndpoint PayloadTooLarge "
     "PaymentIntentMismatch PaymentsError ReconcileInterrupted RefundRefused RefundTooLarge RequestRefused "
     "ServerFault StorageUnavailable StripeUnavailable TryAgain Unauthorized",
     "core.facts": "Resolution",
@@ -205,14 +209,17 @@ __all__ = [
     "KeepingRepository",
     "Ledger",
     "LedgerTooNew",
+    "MethodNotAllowed",
     "Misconfigured",
     "Money",
     "MoneyInReview",
+    "NoSuchEndpoint",
     "NotInReview",
     "NothingToCapture",
     "NothingToRedeliver",
     "NothingToRefund",
     "Page",
+    "PayloadTooLarge",
     "Payment",
     "PaymentAuthorized",
     "PaymentDecision",

@@ -84,7 +84,7 @@ WITHOUT = {
     "no database": ({"DATABASE_URL": None}, 2, "DATABASE_URL is not set"),
     "no URL": ({"DATABASE_URL": "CANARY of something else"}, 2, "DATABASE_URL is no database URL"),
     "a file that is not there": ({"DATABASE_URL": "sqlite:///other.db"}, 2, "db init makes a new one"),
-    "another database": ({"DATABASE_URL": "mysql://me:CANARY@localhost/x"}, 2, "mysql"),
+    "another database": ({"DATABASE_URL": "mysql://me:CANARY@localhost/x"}, 2, "SQLite or PostgreSQL"),
     "an unknown driver": ({"DATABASE_URL": "nosuch://me:CANARY@localhost/x"}, 2, "nosuch"),
     "postgres as some hosts write it": ({"DATABASE_URL": "postgres://me:CANARY@localhost/x"}, 2, "postgresql+psycopg://"),
 }  # fmt: skip

@@ -169,6 +169,8 @@ def test_a_refund_of_a_booking_that_is_not_there_or_not_paid(shop, here):
     assert here("refund", "b-1", "--request-id", "r", "--json").json["error"]["code"] == "nothing_to_refund"
     for more in ([], ["--amount", "1"]):
         assert here("refund", "b-2", "--request-id", "r", *more, "--json").json["error"]["code"] == "booking_not_found"
+    no_number = here("refund", "b-2", "--request-id", "r", "--amount", "abc", "--json")
+    assert no_number.json["error"]["code"] == "invalid_request"
 
 
 def test_a_refund_needs_a_name_of_its_own(here, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -29,6 +30,13 @@ def test_names_are_the_same_at_run_time_and_for_type_checkers():
     assert set(airport_payments.__all__) == {*imported, "__version__"}
     for name, module in imported.items():
         assert getattr(airport_payments, name) is getattr(import_module(module), name), name
+
+
+def test_every_error_of_the_reference_can_be_imported():
+    table = (ROOT / "docs" / "reference" / "errors.md").read_text()
+    listed = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert len(listed) > 20
+    assert set(listed) <= set(airport_payments.__all__)
 
 
 def test_no_public_name_is_listed_twice():

@@ -139,6 +139,8 @@ def test_no_key_that_could_be_real_is_taken_in_live_mode():
     for keys in (("sk_live_51Real", "pk_live_fake"), ("sk_live_fake", "pk_live_51Real"), ("sk_test_a", "pk_test_a")):
         with pytest.raises(ValueError, match="made-up"):
             FakeStripe(*keys, livemode=True)
+    with pytest.raises(ValueError, match=r"^publishable_key: "):
+        FakeStripe("sk_live_fake", livemode=True)
     with pytest.raises(ValueError, match="no live keys"):
         FakeStripe("sk_live_fake")
     fake = FakeStripe("sk_live_fake", "pk_live_fake", livemode=True)

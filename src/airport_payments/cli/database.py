@@ -122,6 +122,8 @@ def _url(text: str) -> "URL":
         raise refused(f"{VARIABLE} is no database URL. One looks like sqlite:///airport.db") from None
     if url.drivername in {"postgres", "postgresql"}:
         raise refused(f"{VARIABLE}: name the driver too: postgresql+psycopg:// instead of {url.drivername}://")
+    if url.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise refused(f"{VARIABLE} is of {url.get_backend_name()}: it has to be SQLite or PostgreSQL")
     return url
 
 

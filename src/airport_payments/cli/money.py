@@ -1,6 +1,7 @@
 """`airport-payments refund`, `cancel` and `resolve`: what a person decides about a booking's money."""
 
 import argparse
+import re
 from typing import TYPE_CHECKING, Final
 
 from airport_payments.cli.command import Command, CommandError, Exit
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from airport_payments.core.views import PaymentDecision
 
 RESOLUTIONS: Final = ("confirm", "refund", "keep")
+_NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer")
 
 _REFUND: Final = """\
@@ -107,9 +109,12 @@ def _amount(desk: "Desk", arguments: argparse.Namespace) -> "Money | None":
         return None
     currency: str | None = arguments.currency
     if currency is None:
-        from airport_payments.core.errors import BookingNotFound  # noqa: PLC0415
+        from airport_payments.core.errors import BookingNotFound, FieldError, InvalidRequest  # noqa: PLC0415
         from airport_payments.core.ids import check_booking_id  # noqa: PLC0415
 
+        if not _NUMBER.fullmatch(arguments.amount):
+            # Said before the booking is asked for its currency: it is wrong whatever that is.
+            raise InvalidRequest(FieldError("amount", "not a decimal number"))
         snapshot = desk.wait(desk.repository.get(check_booking_id(arguments.booking)))
         if snapshot is None:
             raise BookingNotFound

@@ -61,8 +61,10 @@ class FakeStripe(Happenings):
         livemode: bool = False,
     ) -> None:
         keys = (api_key, publishable_key)
-        if livemode and not all(re.fullmatch(MADE_UP_LIVE_KEY, key) for key in keys):
-            raise ValueError("in live mode FakeStripe takes only made-up keys: sk_live_fake… and pk_live_fake…")
+        for name, key in (("api_key", api_key), ("publishable_key", publishable_key)):
+            if livemode and not re.fullmatch(MADE_UP_LIVE_KEY, key):
+                made_up = "sk_live_fake…" if name == "api_key" else "pk_live_fake…"
+                raise ValueError(f"{name}: in live mode FakeStripe takes only made-up keys: {made_up}")
         if not livemode and any("_live_" in key for key in keys):
             raise ValueError("FakeStripe takes no live keys")
         super().__init__(Api(api_key, publishable_key, clock, seed, livemode=livemode))
