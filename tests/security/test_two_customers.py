@@ -33,9 +33,12 @@ FOR_CUSTOMERS = {
 }
 # Those that no customer calls: the team's own code, staff, Stripe, time.
 FOR_THE_TEAM = {
-    "booking_changed", "capture", "close", "dead_letters", "expire", "explain", "handle_event", "handle_webhook",
-    "needs_attention", "on", "reconcile", "redeliver", "repository", "resolve", "settings", "tick", "wake", "work",
+    "booking_changed", "capture", "close", "dead_letters", "erase_customer", "expire", "explain", "handle_event",
+    "handle_webhook", "needs_attention", "on", "prune", "reconcile", "redeliver", "repository", "resolve", "settings",
+    "tick", "wake", "work",
 }  # fmt: skip
+# Of those, what the team does about a customer.
+OF_AN_OWNER = {"erase_customer"}
 # Takes a customer and no booking: what is B's own.
 ABOUT_ONESELF = {"customer"}
 
@@ -46,7 +49,7 @@ def test_every_operation_that_takes_an_owner_is_in_the_matrix(kind) -> None:
     assert public == {*FOR_CUSTOMERS} | FOR_THE_TEAM | ABOUT_ONESELF
     for name in public - {"repository", "settings"}:
         takes_owner = "owner" in inspect.signature(getattr(kind, name)).parameters
-        assert takes_owner == (name in {*FOR_CUSTOMERS} | ABOUT_ONESELF), name
+        assert takes_owner == (name in {*FOR_CUSTOMERS} | ABOUT_ONESELF | OF_AN_OWNER), name
 
 
 # A's booking, in each of the states that an answer might betray.
