@@ -137,9 +137,7 @@ def test_a_postgresql_that_may_only_be_read_acknowledges_nothing_and_recovers() 
 
 def read_only(schema: Schema, engine: Engine, how: str) -> None:
     """As a server that became a replica, or that its provider closed for writing; for connections made from now on."""
-    schema.run(
-        f"SET default_transaction_read_only = off; ALTER DATABASE postgres SET default_transaction_read_only = {how}"
-    )
+    schema.run(f"SET transaction_read_only = off; ALTER DATABASE postgres SET default_transaction_read_only = {how}")
     engine.dispose()
 
 

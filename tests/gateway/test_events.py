@@ -202,6 +202,7 @@ class TestAnotherVersionsEvent:
         """An event's head may show no marks at all; the object that Stripe then shows is another application's."""
         unreadable["data"]["object"]["metadata"] = 7
         (intent,) = paid.fake.intents.values()
+        unreadable["data"]["object"]["id"] = marks.get("id", intent["id"])
         shown = {**intent, "id": marks.get("id", intent["id"]), "metadata": {**intent["metadata"], **marks}}
         paid.fake.inject(Fault(status=200, body=json.dumps(shown).encode()), "GET")
         assert paid.webhook(unreadable) is expected

@@ -174,11 +174,12 @@ def test_thirty_two_runs_at_once_confirm_once(shop) -> None:
 def test_what_follows_wakes_the_worker(shop) -> None:
     shop.create()
     forgotten(shop)
-    shop.gateway._runner._wake.clear()
+    woken: list[bool] = []
+    shop.gateway._runner._waker.set = lambda: woken.append(True)
     reconcile(shop, dry_run=True)
-    assert not shop.gateway._runner._wake.is_set()
+    assert not woken
     reconcile(shop)
-    assert shop.gateway._runner._wake.is_set()
+    assert woken
 
 
 class TestWhatIsNoWindowLimitOrCursor:

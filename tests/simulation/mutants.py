@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from tests.simulation.mutant import Patches, mutant
 
-from airport_payments import gateway, gateway_async, runner, runner_async
+from airport_payments import placing, runner, runner_async
 from airport_payments.core import decide as decide_package
 from airport_payments.core.commands import CancelIntent, CreateIntent
 from airport_payments.core.decide import (
@@ -333,7 +333,7 @@ def signatures_are_not_verified() -> Patches:
     def construct(body: Any, *_: Any, **__: Any) -> Any:
         return events.parse_event(body)
 
-    return [(gateway, "construct_event", construct), (gateway_async, "construct_event", construct)]
+    return [(placing, "construct_event", construct)]
 
 
 @mutant()

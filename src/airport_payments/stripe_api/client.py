@@ -28,10 +28,13 @@ def own_home() -> Home:
 
 
 def own_home_async() -> Home:
-    """Return where this task runs."""
+    """Return where this task runs; without a loop where something else drives it, as trio does."""
     import asyncio  # noqa: PLC0415 - a synchronous program need not load it
 
-    return os.getpid(), asyncio.get_running_loop()
+    try:
+        return os.getpid(), asyncio.get_running_loop()
+    except RuntimeError:
+        return own_home()
 
 
 def is_gone(home: Home, here: Home) -> bool:
