@@ -13,7 +13,7 @@ from airport_payments.core.facts import DisputeObserved, IntentView, RefundObser
 from airport_payments.core.secret import Secret
 from airport_payments.stripe_api.marks import META_BOOKING, META_NAMESPACE
 from airport_payments.stripe_api.results import Unreadable
-from airport_payments.stripe_api.signature import MAX_BODY_BYTES, verify
+from airport_payments.stripe_api.signature import MAX_BODY_BYTES, read_header, verify
 
 if TYPE_CHECKING:
     from airport_payments.stripe_api.wire import ObjectDict
@@ -170,29 +170,26 @@ def construct_event(
         InvalidSignature: forged, stale, ahead of time, malformed or missing, too large, or signed but no event.
         ConfigurationError: no secret was given, or one is too short; or `tolerance` or `now` is no finite time.
     """
+    # Error trackers send the locals of every frame that an exception passed. Those would be the secrets, and an event
+    # with its client secret: so no frame keeps them. `read_header` was told none, and clearing costs more than it does.
     try:
-        return _verified(payload, sig_header, secrets, tolerance, now)
-    except BaseException as error:
-        # Error trackers send the locals of every frame that an exception passed. Those would be the secrets, and an
-        # event with its client secret.
-        clear_frames(error.__traceback__)
-        raise
+        body = payload if type(payload) is bytes else to_bytes(payload)
+        at = time.time() if now is None else now
+        timestamp, signatures = read_header(sig_header, body_bytes=len(body), now=at, tolerance_s=tolerance)
+        try:
+            verify(body, timestamp, signatures, _several(secrets))
+            return parse_event(body)
+        except BaseException as error:
+            clear_frames(error.__traceback__)
+            raise
     finally:
+        body = b""
         del payload, secrets
 
 
-def _verified(
-    payload: bytes | bytearray | str,
-    sig_header: str | None,
-    secrets: str | Secret | Sequence[str | Secret],
-    tolerance: int,
-    now: float | None,
-) -> Event:
-    body = payload if type(payload) is bytes else to_bytes(payload)
+def _several(secrets: str | Secret | Sequence[str | Secret]) -> Sequence[str | Secret]:
     one = isinstance(secrets, (str, Secret)) or not _is_iterable(secrets)
-    several = (cast("str | Secret", secrets),) if one else tuple(cast("Iterable[str | Secret]", secrets))
-    verify(body, sig_header, several, now=time.time() if now is None else now, tolerance_s=tolerance)
-    return parse_event(body)
+    return (cast("str | Secret", secrets),) if one else tuple(cast("Iterable[str | Secret]", secrets))
 
 
 def _is_iterable(value: object) -> bool:
@@ -206,11 +203,21 @@ def to_bytes(payload: bytes | bytearray | str) -> bytes:
     if isinstance(payload, bytearray):
         return bytes(payload)
     if not isinstance(payload, str):
+        del payload
         raise InvalidSignature("the body is not bytes")
+    encoded = _encoded(payload)
+    if encoded is None:
+        del payload
+        raise InvalidSignature("the body is not UTF-8")
+    return encoded
+
+
+def _encoded(text: str) -> bytes | None:
+    # It returns rather than raises: a UnicodeEncodeError holds the whole text, and an error keeps the one before it.
     try:
-        return payload.encode("utf-8")
+        return text.encode()
     except UnicodeEncodeError:
-        raise InvalidSignature("the body is not UTF-8") from None
+        return None
 
 
 def parse_event(body: bytes) -> Event:

@@ -29,29 +29,49 @@ _HEX_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SCHEME = re.compile(r"[a-z][a-z0-9]{0,7}", re.ASCII)
 
 
-def verify(body: bytes, header: str | None, secrets: Sequence[str | Secret], *, now: float, tolerance_s: int) -> None:
-    """Check that Stripe signed this body with one of these secrets, around now.
+def read_header(header: str | None, *, body_bytes: int, now: float, tolerance_s: int) -> tuple[str, list[bytes]]:
+    """Return the timestamp and the v1 signatures of a header, if the signature is of about now.
+
+    It knows neither the secrets nor the body. So most refusals cost little, and leave no secret in a traceback.
 
     Args:
-        body: the raw bytes, exactly as they arrived.
         header: the value of `Stripe-Signature`.
-        secrets: the endpoint's `whsec_…` secrets; several while one is being rolled.
+        body_bytes: how large the body is.
         now: seconds since 1970.
         tolerance_s: how old, and how far ahead of `now`, the signature may be.
 
     Raises:
-        InvalidSignature: for every refusal, whatever the input.
-        ConfigurationError: there is no secret, or one is too short to be one; or `now` or `tolerance_s` is no time.
+        InvalidSignature: the header is no such header, the signature is of another time, or the body is over the limit.
+        ConfigurationError: `now` or `tolerance_s` is no time.
     """
     # A NaN is neither less nor more than anything: without this it would let a signature of any age pass.
     if not (_is_finite(tolerance_s) and tolerance_s >= 0 and _is_finite(now)):
         raise ConfigurationError("tolerance and now: finite numbers of seconds, and the tolerance at least 0")
-    timestamp, signatures = _parse(header)
-    if len(body) > MAX_BODY_BYTES:
+    # Some servers hand headers over as bytes: those are not what a caller should pass, and no reason to fall over.
+    if not isinstance(header, str) or not header:
+        raise InvalidSignature("the Stripe-Signature header is missing, or is not text")
+    usual = _USUAL.fullmatch(header)
+    timestamp, signatures = _parse(header) if usual is None else (usual[1], [usual[2]])
+    if body_bytes > MAX_BODY_BYTES:
         raise InvalidSignature("the body is over the limit")
-    # Before the HMAC: a stale timestamp needs no arithmetic to be refused.
     if not abs(int(timestamp) - now) <= tolerance_s:
         raise InvalidSignature("the timestamp is outside the tolerance: check this machine's clock")
+    return timestamp, [bytes.fromhex(signature) for signature in signatures]
+
+
+def verify(body: bytes, timestamp: str, signatures: Sequence[bytes], secrets: Sequence[str | Secret]) -> None:
+    """Check that one of these signatures is Stripe's for this body, under one of these secrets.
+
+    Args:
+        body: the raw bytes, exactly as they arrived.
+        timestamp: as `read_header` returned it.
+        signatures: as `read_header` returned them.
+        secrets: the endpoint's `whsec_…` secrets; several while one is being rolled.
+
+    Raises:
+        InvalidSignature: none is.
+        ConfigurationError: there is no secret, or one is too short to be one.
+    """
     message = b"%s.%s" % (timestamp.encode("ascii"), body)
     matched = False
     for key in _keys(secrets):
@@ -96,18 +116,12 @@ def _keys(secrets: Sequence[str | Secret]) -> list[bytes]:
     return keys
 
 
-def _parse(header: str | None) -> tuple[str, list[bytes]]:
+def _parse(header: str) -> tuple[str, list[str]]:
     """Return the timestamp and the v1 signatures of a header of the strict grammar."""
-    # Some servers hand headers over as bytes: those are not what a caller should pass, and no reason to fall over.
-    if not isinstance(header, str) or not header:
-        raise InvalidSignature("the Stripe-Signature header is missing, or is not text")
-    usual = _USUAL.fullmatch(header)
-    if usual is not None:
-        return usual[1], [bytes.fromhex(usual[2])]
     if len(header) > MAX_HEADER_CHARS:
         raise InvalidSignature("the Stripe-Signature header is too long")
     timestamp: str | None = None
-    signatures: list[bytes] = []
+    signatures: list[str] = []
     parts = header.split(",", MAX_HEADER_PARTS)
     if len(parts) > MAX_HEADER_PARTS:
         raise InvalidSignature("the Stripe-Signature header has too many parts")
@@ -116,7 +130,7 @@ def _parse(header: str | None) -> tuple[str, list[bytes]]:
         if scheme == "v1":
             if not _HEX_SHA256.fullmatch(value):
                 raise InvalidSignature("the Stripe-Signature header is malformed: v1 is 64 hex digits")
-            signatures.append(bytes.fromhex(value))
+            signatures.append(value)
         elif scheme == "t":
             if timestamp is not None or not _TIMESTAMP.fullmatch(value):
                 raise InvalidSignature("the Stripe-Signature header is malformed: one t of digits")
