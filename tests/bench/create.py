@@ -1,7 +1,6 @@
 """A create call against stripe-python's own, both on the same `stripe.HTTPClient` that does nothing."""
 
 import json
-import random
 from collections.abc import Mapping, Sequence
 from itertools import count
 
@@ -14,7 +13,11 @@ from airport_payments.storage.memory import MemoryBookingRepository
 from airport_payments.stripe_api.port import StripePort
 
 KEY = "sk_test_" + "b" * 24
-METADATA = {"airport_namespace": "airport", "airport_booking": "b-1", "airport_attempt": "a" * 24}
+# Of one length for every call, so that both sides read an answer of the same size.
+BOOKING_ID, ATTEMPT_ID, INTENT_ID = "b-{:06}", "{:024x}", "pi_{:016}"
+METADATA = {
+    "airport_namespace": "airport", "airport_booking": BOOKING_ID.format(0), "airport_attempt": ATTEMPT_ID.format(0),
+}  # fmt: skip
 CALLS, ROUNDS = 60, 31
 # What a PaymentIntent gets only later, or from parameters that neither side sends. Each object among them costs
 # stripe-python what our rules cost, so they would flatter us.
@@ -39,13 +42,20 @@ class Idle(stripe.HTTPClient):
         return answer
 
 
-def _answer(methods: Sequence[str]) -> str:
-    """Return what Stripe answers to this create, for an account that has these payment methods switched on."""
+def _answers(methods: Sequence[str], number: int) -> list[str]:
+    """Return what Stripe answers to each create, for an account that has these payment methods switched on."""
     intent = json.loads((SAMPLES / "payment_intent.succeeded.4k.json").read_text())["data"]["object"]
     intent.update(status="requires_payment_method", amount=45099, amount_received=0, currency="usd", latest_charge=None)
-    intent.update(dict.fromkeys(NOT_YET), metadata=METADATA, payment_method_types=list(methods))
+    intent.update(dict.fromkeys(NOT_YET), id=INTENT_ID.format(0), metadata=METADATA, payment_method_types=list(methods))
     intent["payment_method_options"] = {name: intent["payment_method_options"][name] for name in methods}
-    return json.dumps({name: value for name, value in intent.items() if name not in NEVER}, indent=2)
+    body = json.dumps({name: value for name, value in intent.items() if name not in NEVER}, indent=2)
+    bodies = []
+    for n in range(number):
+        answer = body
+        for mark in (BOOKING_ID, ATTEMPT_ID, INTENT_ID):
+            answer = answer.replace(mark.format(0), mark.format(n))
+        bodies.append(answer)
+    return bodies
 
 
 def figures() -> list[Figure]:
@@ -58,28 +68,27 @@ def figures() -> list[Figure]:
 
 
 def _figure(name: str, methods: Sequence[str]) -> Figure:
-    body = _answer(methods)
-    document = json.loads(body)
-    idle = Idle(body)
+    total = CALLS * ROUNDS
+    answers = _answers(methods, total)
+    idle = Idle(answers[0])
     price = Money(45099, "usd")
     settings = StripeSettings(KEY, "whsec_" + "b" * 32)
     # Each call pays a booking of its own, which was there before, and gets a PaymentIntent of its own.
-    repository = MemoryBookingRepository([Booking(f"b-{n}", "alice", price) for n in range(CALLS * ROUNDS)])
-    draw = random.Random(1)
+    repository = MemoryBookingRepository([Booking(BOOKING_ID.format(n), "alice", price) for n in range(total)])
     port = StripePort(settings, transport=idle)
-    gateway = PaymentGateway(repository, settings, port=port, new_id=lambda: f"{draw.getrandbits(96):024x}")
-    numbers, others = count(), count()
+    attempts, numbers, others = count(), count(), count()
+    gateway = PaymentGateway(repository, settings, port=port, new_id=lambda: ATTEMPT_ID.format(next(attempts)))
 
     def ours() -> None:
         number = next(numbers)
-        idle.body = body.replace(document["id"], f"pi_{number:016}")
-        gateway.create_payment(f"b-{number}", owner="alice", amount=price)
+        idle.body = answers[number]
+        gateway.create_payment(BOOKING_ID.format(number), owner="alice", amount=price)
 
     client = stripe.StripeClient(KEY, http_client=idle)
 
     def theirs() -> None:
         number = next(others)
-        idle.body = body.replace(document["id"], f"pi_{number:016}")
+        idle.body = answers[number]
         client.v1.payment_intents.create(
             {
                 "amount": 45099,
