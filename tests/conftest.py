@@ -37,6 +37,11 @@ settings.register_profile(
 settings.register_profile("long", deadline=None, max_examples=2000, suppress_health_check=_TIMING)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "dev"))
 
+# ---- A shell starts what runs in its background with Ctrl-C ignored, and so would be all that tests start ----
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # ---- Tests talk to this machine only ----
 
 _connect, _connect_ex, _getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo

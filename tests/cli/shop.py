@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import create_engine
+from tests.warm import run_warm
 
 from airport_payments import (
     Announcement,
@@ -134,7 +135,13 @@ class Shop:
         return [sys.executable, "-c", program, *arguments]
 
     def run(self, *arguments: str, env: dict[str, str | None] | None = None, code: str = "") -> Ended:
-        """Run the command to its end. `env` adds variables, and takes away those that are None."""
+        """Run the command to its end. `env` adds variables, and takes away those that are None.
+
+        `code` is Python that runs before it; that, and what an interpreter reads when it starts, needs one of its own.
+        """
+        if not code and not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env or {}):
+            warm = run_warm(arguments, cwd=self.folder, env=self.variables(env), timeout_s=WAIT_S)
+            return checked(Ended(warm.code, warm.out, warm.err))
         done = subprocess.run(
             self.command(*arguments, code=code),
             cwd=self.folder,

@@ -535,10 +535,11 @@ def test_the_route_of_a_real_app(shop, processes, kind):
     own = {**shop.variables(), "PYTHONPATH": str(ROOT), "JWT_SECRET": "0" * 32}
     server = processes.start(sys.executable, "-m", *command, env=own, cwd=shop.folder, ready=port)
     url = f"http://127.0.0.1:{port}/payment/webhook"
+    httpx.get(url, trust_env=False, timeout=20)  # gunicorn listens before its worker has made the tables
     ended, found = doctored(shop, "--url", url)
     assert ended.json["route_checked"] is True
     assert [found[name]["level"] for name in ("route.signed", "route.forged")] == ["ok", "ok"]
-    assert ended.code == 0
+    assert ended.code == 0, ended.out
     _, found = doctored(shop, "--url", url, STRIPE_WEBHOOK_SECRET="whsec_CANARYother")
     assert found["route.signed"]["level"] == "problem"
     _, found = doctored(shop, "--url", f"{url}/elsewhere")
