@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-unit check check-style check-mypy check-pyright check-floors fmt demo bench crash mutants fuzz simulate requirements clean
+.PHONY: help setup test test-unit check check-style check-mypy check-pyright check-floors fmt demo bench crash mutants fuzz simulate live requirements clean
 
 help: ## list the targets
 	@echo 'make TARGET [PYTHON=python3.12] [ARGS=...]'
@@ -72,6 +72,9 @@ crash: $(READY) ## kill a service's processes at random, 200 times on each datab
 
 simulate: $(READY) ## simulate the payment flow under faults; ARGS='--runs 1000000' runs overnight
 	@$(BIN)/python -m tests.simulation --runs 20000 $(ARGS)
+
+live: $(READY) ## compare the fake with Stripe's test mode: STRIPE_SECRET_KEY=sk_test_… make live; ARGS='capture_* --notes'
+	@$(BIN)/python -m tests.live $(ARGS)
 
 SECONDS ?= 600
 
