@@ -28,6 +28,7 @@ from airport_payments.core.model import (
     CancelReason,
     Change,
     IntentStatus,
+    Ledger,
     Payment,
     PaymentState,
     Place,
@@ -64,6 +65,7 @@ class Oracle(AnswerJudge, EndJudge):
         self.abandoned: set[tuple[str, str, str]] = set()
         self.effects: dict[str, Command] = {}
         self.reached: dict[str, int] = {}
+        self.forgotten: set[str] = set()
         self.told: Counter[tuple[str, ...]] = Counter()
         self.writes: Counter[str] = Counter()
         self.checks = 0
@@ -100,6 +102,7 @@ class Oracle(AnswerJudge, EndJudge):
             if payment is not was:
                 self._payment(shop, row, change, was, payment)
         self.check(sum(p.payable for p in new.payments) <= 1, "rule 3", "two payable attempts")
+        self._keys_forgotten(old)
         for effect in new.effects:
             first = self.effects.setdefault(effect.key, effect)
             same = request_of(first) == request_of(effect) and first.first_sent_at == effect.first_sent_at
@@ -123,6 +126,15 @@ class Oracle(AnswerJudge, EndJudge):
         for announcement_id in sorted(gone):
             heard = all(any(a.id == announcement_id for a in heard) for heard in shop.heard.values())
             self.check(heard, "L5", f"announcement {announcement_id} was dropped before its handlers took it")
+
+    def _keys_forgotten(self, ledger: Ledger) -> None:
+        """Count the commands that were still without an answer when Stripe had forgotten their keys."""
+        for effect in ledger.effects:
+            reached = self.reached.get(effect.key)
+            late = reached is not None and self.world.sched.now - reached >= KEY_FORGOTTEN
+            if late and effect.key not in self.forgotten:
+                self.forgotten.add(effect.key)
+                self.world.fates.note("key_forgotten")
 
     def _payment(self, shop: "Shop", row: Booking, change: Change, was: Payment | None, now: Payment) -> None:
         ns, booking_id, key = shop.namespace, change.booking_id, (shop.namespace, change.booking_id, now.attempt_id)
