@@ -7,9 +7,10 @@ from collections import Counter
 from statistics import median
 
 import tests.simulation.mutants
-import tests.simulation.mutants_money  # noqa: F401 - and this
+import tests.simulation.mutants_money
+import tests.simulation.mutants_ways  # noqa: F401 - and these two
 from tests.simulation.mutant import MUTANTS
-from tests.simulation.plan import FAULTS
+from tests.simulation.plan import FAULTS, WAYS
 from tests.simulation.shrink import shrink, story
 from tests.simulation.world import simulate
 
@@ -62,10 +63,13 @@ def _many(given: argparse.Namespace) -> int:
                 return 1
     took = time.process_time() - began
     print(f"{given.runs} runs, {sum(steps)} steps, {sum(steps) / took:,.0f} steps/s, median {median(steps):.0f} a run")
-    never = [name for name in FAULTS if not counts[name]]
+    never = [name for name in (*FAULTS, *WAYS) if not counts[name]]
     print(f"{len(together)} distinct combinations of faults; never drawn: {', '.join(never) or 'none'}")
     print("in how many runs each struck:")
     for name in FAULTS:
+        print(f"  {name:<26} {counts[name]}")
+    print("and in how many runs things went another way:")
+    for name in WAYS:
         print(f"  {name:<26} {counts[name]}")
     if failed:
         print(f"{len(failed)} failed: {dict(rules)}; first: {failed[:10]}")

@@ -69,7 +69,9 @@ class AnswerJudge:
     def confirmed(self, shop: "Shop", booking_id: str, intent_id: str, reply: ConfirmedPayment, since: int) -> None:
         truth = self.truth(intent_id)
         assert truth is not None
-        self.fresh(truth.id, reply.stripe_status, since)
+        told: IntentStatus | None = reply.stripe_status
+        if told is not None:  # else the endpoint said that it is completed, and no more
+            self.fresh(truth.id, told, since)
         paid = truth.status is IntentStatus.SUCCEEDED or shop.settings.policy.confirm_at_authorization
         self.check(paid or not reply.completed, "S2", f"{intent_id} is said to be completed, but is {truth.status}")
         self.check(truth.booking == booking_id, "S10", f"{intent_id} is not of {booking_id}")

@@ -45,6 +45,8 @@ _DRAWN: Final = tuple(dict.fromkeys([name for names in SITES.values() for name i
 # What comes of the others by itself, and is counted: Stripe forgot the key of a command that was still without an answer.
 _COUNTED: Final = ("key_forgotten",)
 FAULTS: Final = (*_DRAWN, *_COUNTED)
+# What a run may have besides, drawn from a stream of its own: no fault, but another way for things to go.
+WAYS: Final = {"through_endpoints": 0.5}
 VARIANTS: Final = ("all_events", "guide_events", "no_events", "two_shops")
 
 
@@ -84,6 +86,7 @@ class Plan:
     windows: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     skews: list[int] = field(default_factory=list)
     policy: dict[str, Any] = field(default_factory=dict)
+    ways: list[str] = field(default_factory=list)
     filter: Filter = Filter()
 
     @property
@@ -127,6 +130,8 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
     for _ in range(plan.shops * plan.processes):
         skew = rng.randint(-2 * MINUTE, 2 * MINUTE)
         plan.skews.append(skew if "clock_skew" in plan.rates else 0)
+    besides = random.Random(f"{seed}:ways:{real}")
+    plan.ways = [name for name, share in WAYS.items() if besides.random() < share and name not in without.faults]
     plan.people = [p for p in plan.people if p.name not in without.people]
     return plan
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.plan import DAY, HOUR, MINUTE, SECOND
 from tests.simulation.sched import Task, drive, join, switch
+from tests.simulation.web import Front
 from tests.simulation.wrapped import FaultyRepository, SyncFaultyRepository, Watched
 
 from airport_payments import AsyncPaymentGateway, PaymentGateway, StripeSettings
@@ -61,6 +62,7 @@ class Process:
         )
         for name in SUBSCRIBERS:
             self.gateway.on(Announcement, name)(partial(self._hear if sync else self._hear_async, name))
+        self.front = Front(self) if "through_endpoints" in world.plan.ways else self.gateway
         self.alive = True
 
     def clock(self) -> Any:
@@ -196,7 +198,7 @@ class Shop:
 
         async def main() -> Any:
             await switch(1)
-            outcome = call(process.gateway)
+            outcome = call(process.front)
             outcome = outcome if sync else await outcome
             world.oracle.returned(self, outcome)
             return outcome

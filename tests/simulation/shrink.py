@@ -29,7 +29,7 @@ def shrink(failed: Result) -> Result:
         for person in list(best.plan.people):
             now = best.plan.filter
             attempt(replace(now, people=now.people | {person.name}))
-        for fault in list(best.plan.rates):
+        for fault in [*best.plan.rates, *best.plan.ways]:
             now = best.plan.filter
             attempt(replace(now, faults=now.faults | {fault}))
         # Half of all strikes at once, then ever fewer, down to single ones.
@@ -51,5 +51,6 @@ def story(result: Result) -> str:
     head = (
         f"seed {plan.seed}: {plan.variant}, {plan.colour}, {plan.processes} processes; "
         f"{len(plan.people)} people; {len(result.struck)} strikes of {', '.join(plan.on) or 'no fault'}"
+        f"{'; ' + ', '.join(plan.ways) if plan.ways else ''}"
     )
     return f"{head}\n{result.trace(loud_only=True)}"

@@ -2,7 +2,8 @@
 
 import pytest
 import tests.simulation.mutants
-import tests.simulation.mutants_money  # noqa: F401 - and this
+import tests.simulation.mutants_money
+import tests.simulation.mutants_ways  # noqa: F401 - and these two
 from tests.simulation.mutant import MUTANTS, SEEDS
 
 

@@ -8,9 +8,10 @@ from collections import Counter
 
 import pytest
 import tests.simulation.mutants
-import tests.simulation.mutants_money  # noqa: F401 - and this
+import tests.simulation.mutants_money
+import tests.simulation.mutants_ways  # noqa: F401 - and these two
 from tests.simulation.mutant import MUTANTS
-from tests.simulation.plan import FAULTS, VARIANTS, Filter, draw_plan
+from tests.simulation.plan import FAULTS, VARIANTS, WAYS, Filter, draw_plan
 from tests.simulation.shrink import shrink, story
 from tests.simulation.world import Result, simulate
 
@@ -72,7 +73,7 @@ def test_no_fault_is_never_drawn() -> None:
         struck.update(set(result.counts))
         variants.add(result.plan.variant)
         colours.add(result.plan.colour)
-    assert not set(FAULTS) - set(struck)
+    assert not {*FAULTS, *WAYS} - set(struck)
     assert variants == set(VARIANTS)
     assert colours == {"async", "sync"}
 
