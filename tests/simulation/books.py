@@ -17,12 +17,14 @@ from airport_payments.core.commands import (
     Fetch,
     ListRefunds,
     Look,
+    RetrieveCharge,
     RetrieveDispute,
     RetrieveIntent,
     RetrieveRefund,
 )
 from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.facts import (
+    ChargeSeen,
     DisputeSeen,
     IntentSeen,
     IntentView,
@@ -263,13 +265,19 @@ class Books:
         """Answer a GET. `since` is the beginning of a search, in this world's time."""
         if isinstance(command, ListRefunds):
             return RefundsSeen(tuple(r.view() for r in self._intents[command.intent_id].money.refunds))
+        missing = Refused(RefusalKind.MISSING, "resource_missing")
         if isinstance(command, RetrieveRefund):
-            return RefundSeen(self._refunds[command.refund_id].view())
+            refund = self._refunds.get(command.refund_id)
+            return RefundSeen(refund.view()) if refund else missing
         if isinstance(command, RetrieveDispute):
-            return DisputeSeen(self._disputes[command.dispute_id].view())
+            dispute = self._disputes.get(command.dispute_id)
+            return DisputeSeen(dispute.view()) if dispute else missing
+        if isinstance(command, RetrieveCharge):
+            charged = next((i for i in self._intents.values() if i.charge == command.charge_id), None)
+            return ChargeSeen(charged.id, charged.money.refunded) if charged else missing
         if isinstance(command, RetrieveIntent):
             intent = self._intents.get(command.intent_id)
-            return IntentSeen(intent.view()) if intent else Refused(RefusalKind.MISSING, "resource_missing")
+            return IntentSeen(intent.view()) if intent else missing
         for intent in reversed(self._intents.values()):
             in_window = since - FIND_MARGIN <= intent.created <= since + FIND_SPAN + FIND_MARGIN
             if in_window and (intent.attempt, intent.namespace) == (command.attempt_id, command.namespace):

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.plan import DAY, HOUR, MINUTE, SECOND
@@ -22,7 +23,13 @@ API_VERSION = "2026-10-28.endive"
 
 @dataclass(frozen=True)
 class Sent:
-    """An event as it is sent to one shop. `ours`: it is genuine, of our account and mode."""
+    """An event as it is sent to one shop.
+
+    Attributes:
+        ours: it is genuine, of our account and mode.
+        unsaid: it does not say of which account it is, though the settings name one.
+        thin: it only names its object.
+    """
 
     id: str
     type: str
@@ -32,6 +39,13 @@ class Sent:
     account: str | None = None
     livemode: bool = False
     api_version: str = API_VERSION
+    unsaid: bool = False
+    thin: bool = False
+
+    @property
+    def fetched(self) -> bool:
+        """Whether its object has to be asked for: then it shows how things stand when that is answered."""
+        return self.thin or self.unsaid or self.api_version != API_VERSION
 
     def body(self, now_s: int) -> bytes:
         event: dict[str, Any] = {
@@ -40,6 +54,14 @@ class Sent:
         }  # fmt: skip
         if self.account is not None:
             event["account"] = self.account
+        if self.thin:
+            kind, object_id = self.object["object"], self.object["id"]
+            named = {"id": object_id, "type": kind, "url": f"/v1/{kind}s/{object_id}"}
+            event = {
+                "id": self.id, "object": "v2.core.event", "type": f"v1.{self.type}", "livemode": self.livemode,
+                "created": datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+                "context": self.account, "related_object": named,
+            }  # fmt: skip
         return json.dumps(event).encode()
 
 
@@ -67,12 +89,29 @@ class Deliveries:
             return
         for shop in world.shops:
             name = f"{event_id}>{shop.namespace}"
-            self._waiting[name] = sent = Sent(event_id, event_type, obj, (intent.id, intent.namespace, intent.booking))
+            marks = (intent.id, intent.namespace, intent.booking)
+            self._waiting[name] = sent = self._sent(name, Sent(event_id, event_type, obj, marks))
             world.sched.start(Task(name, self._way(shop, sent, name), world.seed_text))
+
+    def _sent(self, name: str, sent: Sent) -> Sent:
+        """Write an event as the shop's endpoint has it: of a connected account, or thin."""
+        plan, draw = self.world.plan, self.world.draw_for
+        if plan.account is not None:
+            # An endpoint of the account itself does not say so.
+            unsaid = draw(f"{name}whose") < 0.3
+            sent = replace(sent, account=None if unsaid else plan.account, unsaid=unsaid)
+        return replace(sent, thin="thin_events" in plan.ways and draw(f"{name}thin") < 0.7)
+
+    def _foreign(self, sent: Sent, name: str) -> Sent:
+        """An event of another account. The platform's own does not say whose it is, but its object is not in ours."""
+        sent = replace(sent, id=f"{sent.id}acct", ours=False, unsaid=False)
+        if self.world.plan.account is not None and self.world.draw_for(f"{name}platform") < 0.5:
+            return replace(sent, account=None, object={**sent.object, "id": f"{sent.object['id']}0platform"})
+        return replace(sent, account="acct_other00000000")
 
     def undelivered(self) -> list[dict[str, Any]]:
         """Return the events that Stripe keeps for whoever asks for those that it could not deliver."""
-        sent = {s.id: s for s in self._waiting.values()}
+        sent = {s.id: replace(s, thin=False) for s in self._waiting.values()}
         return [json.loads(s.body(int(self.world.start_s))) for s in sent.values()]
 
     async def _way(self, shop: "Shop", sent: Sent, name: str) -> None:
@@ -102,8 +141,7 @@ class Deliveries:
         elif fate == "event_twin":
             copies.append((replace(sent, id=f"{sent.id}twin"), again))
         elif fate == "event_of_another_account":
-            foreign = replace(sent, id=f"{sent.id}acct", ours=False, account="acct_other00000000")
-            copies.append((foreign, delay))
+            copies.append((self._foreign(sent, name), delay))
         elif fate == "event_of_the_other_mode":
             copies.append((replace(sent, id=f"{sent.id}live", ours=False, livemode=True), delay))
         elif fate == "event_of_another_version":

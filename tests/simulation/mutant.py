@@ -16,11 +16,12 @@ Patches = list[tuple[Any, str, Any]]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: what is patched, and the seed from which the test begins to count."""
+    """One fault: what is patched, the seed from which the test begins to count, and whether it shows in stripe-python only."""
 
     name: str
     patches: Callable[[], Patches]
     near: int = 0
+    real: bool = False
 
     @contextmanager
     def alive(self) -> Any:
@@ -32,7 +33,7 @@ class Mutant:
     def caught(self, first: int) -> Result | None:
         """Return the first run that notices it, None if none of `SEEDS` does."""
         with self.alive():
-            runs = (simulate(seed, keep_trace=False) for seed in range(first, first + SEEDS))
+            runs = (simulate(seed, real=self.real, keep_trace=False) for seed in range(first, first + SEEDS))
             # An error that is none of ours may be the patch's own: names move.
             return next((run for run in runs if run.violation is not None and run.violation.rule != "untyped"), None)
 
@@ -40,9 +41,9 @@ class Mutant:
 MUTANTS: dict[str, Mutant] = {}
 
 
-def mutant(near: int = 0) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
+def mutant(near: int = 0, *, real: bool = False) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
     def register(patches: Callable[[], Patches]) -> Callable[[], Patches]:
-        MUTANTS[patches.__name__] = Mutant(patches.__name__, patches, near)
+        MUTANTS[patches.__name__] = Mutant(patches.__name__, patches, near, real)
         return patches
 
     return register

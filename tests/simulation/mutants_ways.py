@@ -1,13 +1,19 @@
-"""Deliberate faults that only show in runs that go another way: through the endpoints. The simulator has to notice each."""
+"""Deliberate faults that only show in runs that go another way: through the endpoints, with thin events, for an account.
 
+The simulator has to notice each.
+"""
+
+from dataclasses import replace
 from typing import Any
 
 from tests.simulation.mutant import Patches, mutant
 
-from airport_payments import endpoints, endpoints_async
+from airport_payments import endpoints, endpoints_async, placing, runner, runner_async
 from airport_payments.contract import webhook_answer
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import TryAgain
+from airport_payments.core.facts import Unanswered
+from airport_payments.stripe_api import client, port, port_async
 
 # ---- through the endpoints ----
 
@@ -39,3 +45,48 @@ def the_endpoints_acknowledge_what_was_not_saved() -> Patches:
         (endpoints.PaymentEndpoints, "_webhook", webhook),
         (endpoints_async.AsyncPaymentEndpoints, "_webhook", webhook_async),
     ]
+
+
+# ---- thin events, and events of accounts ----
+
+
+@mutant()
+def a_thin_event_is_acknowledged_unread() -> Patches:
+    """What a thin event names is fetched, and applied, before it is acknowledged."""
+    real, real_async = runner.Runner.event, runner_async.AsyncRunner.event
+
+    def event(self: Any, event: Any) -> Any:
+        return EventOutcome.UNCHANGED if event.thin else real(self, event)
+
+    async def event_async(self: Any, event: Any) -> Any:
+        return EventOutcome.UNCHANGED if event.thin else await real_async(self, event)
+
+    return [(runner.Runner, "event", event), (runner_async.AsyncRunner, "event", event_async)]
+
+
+@mutant()
+def a_thin_event_that_stripe_did_not_explain_is_acknowledged() -> Patches:
+    """What could not be fetched is sent again by Stripe: it is answered with an error."""
+    real = placing.not_fetched
+
+    def not_fetched(event_id: str, reply: Any) -> Any:
+        return placing.NO_SUCH_OBJECT if isinstance(reply, Unanswered) else real(event_id, reply)
+
+    return [(part, "not_fetched", not_fetched) for part in (placing, runner, runner_async)]
+
+
+@mutant()
+def an_event_that_does_not_say_whose_it_is_is_ours() -> Patches:
+    """Where the settings name an account, only Stripe can say whose an event without one is."""
+    return [(placing, "unsaid", lambda *_: False)]
+
+
+@mutant(real=True)
+def calls_are_for_the_keys_own_account() -> Patches:
+    """Every call is for the account that the settings name."""
+    real = client.stripe_client
+
+    def stripe_client(settings: Any, transport: Any) -> Any:
+        return real(replace(settings, stripe_account=None), transport)
+
+    return [(part, "stripe_client", stripe_client) for part in (port, port_async)]

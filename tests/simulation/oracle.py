@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.books import PAYABLE, Intent
-from tests.simulation.delivery import API_VERSION, Sent
+from tests.simulation.delivery import Sent
 from tests.simulation.keys import request_of
 from tests.simulation.oracle_answers import CANARY, AnswerJudge
 from tests.simulation.oracle_end import EndJudge
@@ -115,7 +115,7 @@ class Oracle(AnswerJudge, EndJudge):
             self.check(said == (change.booking_status is status), "S7", f"{kind.__name__} said {said} times")
         if change.booking_status is BookingStatus.CANCELLED:
             reason = next(a.reason for a in fresh if isinstance(a, BookingCancelled))
-            self._booking_cancelled(row, change, key, CancelReason(reason))
+            self._booking_cancelled(shop, row, change, key, CancelReason(reason))
         elif change.booking_status is not None:
             self._booking_confirmed(shop, row, change, key)
         for pending in new.announcements:
@@ -204,20 +204,36 @@ class Oracle(AnswerJudge, EndJudge):
         held = shop.settings.policy.surplus is Surplus.REVIEW or now.review is ReviewReason.UNKNOWN_ATTEMPT
         self.check(held, "S11", f"{truth.id} is in review; by the settings it goes back")
 
-    def _booking_cancelled(self, row: Booking, change: Change, key: Key, reason: CancelReason) -> None:
+    def _went_back(self, payment: Payment) -> bool:
+        """Whether its money was collected, by Stripe's books, and is for us on its way back."""
+        truth = self.truth(payment.intent_id)
+        collected = truth is not None and truth.received > 0
+        return collected and payment.rest_minor <= 0 and payment.place is Place.REFUNDED
+
+    def _booking_cancelled(self, shop: "Shop", row: Booking, change: Change, key: Key, reason: CancelReason) -> None:
         """A booking is cancelled for a reason that is true, and when nothing of it can be paid any more."""
         ledger = change.ledger
         self.cancellations[key] += 1
         authorised = change.read.ledger.attached
         released = authorised is not None and authorised.state is PaymentState.REQUIRES_CAPTURE
         if reason is CancelReason.REFUNDED:
-            now = next((p for p in ledger.payments if authorised and p.attempt_id == authorised.attempt_id), None)
-            went = now is not None and now.rest_minor <= 0 and now.place is Place.REFUNDED
-            self.check(went and row.status is BookingStatus.CONFIRMED, "S2", "cancelled, and its money is here")
+            if authorised is not None:
+                now = next((p for p in ledger.payments if p.attempt_id == authorised.attempt_id), None)
+                went = row.status is BookingStatus.CONFIRMED and now is not None and self._went_back(now)
+            else:
+                # The refund was heard of first: it ends as if the payment had been.
+                before = set(change.read.ledger.payments)
+                fresh = [p for p in ledger.payments if p not in before]
+                went = row.status is BookingStatus.PENDING and any(self._went_back(p) for p in fresh)
+            self.check(went, "S2", "cancelled, and its money is here")
             return
         over = row.hold_until is not None and row.hold_until <= change.history[-1].at
         over = over or change.read.ledger.cancelling is not None  # decided before, by another clock
         self.check(over or key in self.cancels, "S2", "cancelled, and its hold is not over")
+        # The authorisation that had confirmed it ended, and whoever cancels knows that.
+        policy = shop.settings.policy
+        lost = policy.confirm_at_authorization and any(p.state is PaymentState.CANCELED for p in ledger.payments)
+        released = released or (lost and key in self.cancels)
         self.check(row.status is BookingStatus.PENDING or released, "S2", f"cancelled while {row.status}")
         self.check(ledger.attached is None, "S2", "cancelled, and it is paid")
         for payment in ledger.payments:
@@ -349,7 +365,7 @@ class Oracle(AnswerJudge, EndJudge):
         elif obj["last_payment_error"] and sent.type == "payment_intent.payment_failed":
             error = obj["last_payment_error"]
             past = payment.state in FINAL or payment.state is PaymentState.REQUIRES_CAPTURE
-            past = past or sent.api_version != API_VERSION  # fetched: it shows how things stand now
+            past = past or sent.fetched  # it shows how things stand now
             known = f"failed/{error.get('charge') or error['code']}" in payment.news or past
             self.check(known or len(payment.news) == MAX_NEWS, "S6", f"{sent.id}: its failure is not committed")
 

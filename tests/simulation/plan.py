@@ -46,7 +46,9 @@ _DRAWN: Final = tuple(dict.fromkeys([name for names in SITES.values() for name i
 _COUNTED: Final = ("key_forgotten",)
 FAULTS: Final = (*_DRAWN, *_COUNTED)
 # What a run may have besides, drawn from a stream of its own: no fault, but another way for things to go.
-WAYS: Final = {"through_endpoints": 0.5}
+WAYS: Final = {"through_endpoints": 0.5, "connected_account": 0.15, "thin_events": 0.15}
+# The account that the settings name where they name one.
+ACCOUNT: Final = "acct_simulated0000"
 VARIANTS: Final = ("all_events", "guide_events", "no_events", "two_shops")
 
 
@@ -92,6 +94,11 @@ class Plan:
     @property
     def shops(self) -> int:
         return 2 if self.variant == "two_shops" else 1
+
+    @property
+    def account(self) -> str | None:
+        """The connected account of the settings."""
+        return ACCOUNT if "connected_account" in self.ways else None
 
     @property
     def on(self) -> list[str]:

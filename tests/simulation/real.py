@@ -19,6 +19,7 @@ from airport_payments.stripe_api.lists import ListPage, ListReply
 from airport_payments.stripe_api.port import StripePort
 from airport_payments.stripe_api.port_async import AsyncStripePort
 from airport_payments.testing import FakeStripe, Fault
+from airport_payments.testing.fake_stripe.constants import DEFAULT_ACCOUNT
 from airport_payments.testing.fake_stripe.errors import StripeRefusal
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ class RealStripe:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.fake = FakeStripe("sk_test_CANARYKEY00", clock=lambda: world.start + world.elapsed(), seed=world.plan.seed)
+        self.account = world.plan.account or DEFAULT_ACCOUNT
         self._events = 0
         self._seen: dict[str, tuple[Any, ...]] = {}
         self._failures: dict[str, int] = {}
 
     def _objects(self, kind: str) -> dict[str, Any]:
-        return self.fake._api.books().objects[kind]
+        return self.fake._api.books(self.account).objects[kind]
 
     def intents(self) -> list[Intent]:
         return [self._intent(obj) for obj in list(self._objects("payment_intent").values())]
@@ -150,22 +152,23 @@ class RealStripe:
                 raise ValueError
             {"settle_refund": fake.settle_refund, "fail_refund": fake.fail_refund, "cancel_refund": fake.cancel_refund}[
                 deed
-            ](object_id)
+            ](object_id, account=self.account)
         elif deed in DISPUTE_DEEDS:
             if self._objects("dispute")[object_id]["status"] not in DISPUTE_DEEDS[deed][0]:
                 raise ValueError
             if deed == "escalate":
-                fake.escalate_dispute(object_id)
+                fake.escalate_dispute(object_id, account=self.account)
             elif deed in {"answer", "answer_inquiry"}:
-                fake.answer_dispute(object_id)
+                fake.answer_dispute(object_id, account=self.account)
             else:
-                fake.close_dispute(object_id, {"drop_inquiry": "warning_closed", "win": "won", "lose": "lost"}[deed])
+                outcome = {"drop_inquiry": "warning_closed", "win": "won", "lose": "lost"}[deed]
+                fake.close_dispute(object_id, outcome, account=self.account)
         elif deed == "dashboard_refund":
-            fake.refund(object_id, amount or None)
+            fake.refund(object_id, amount or None, account=self.account)
         elif any(d.status != "warning_closed" for d in self._money(object_id).disputes):
             raise ValueError
         else:
-            fake.dispute(object_id, inquiry=deed == "inquire")
+            fake.dispute(object_id, inquiry=deed == "inquire", account=self.account)
 
     def _deed(self, intent_id: str, deed: str, amount: int) -> bool:
         fake, status = self.fake, self._objects("payment_intent")[intent_id]["status"]
@@ -175,13 +178,13 @@ class RealStripe:
             return False
         try:
             if deed in CARDS:
-                fake.pay(intent_id, CARDS[deed])
+                fake.pay(intent_id, CARDS[deed], account=self.account)
             elif deed in {"authenticate", "fail_to_authenticate"}:
-                fake.authenticate(intent_id, deed == "authenticate")
+                fake.authenticate(intent_id, deed == "authenticate", account=self.account)
             elif deed in {"settle", "bounce"}:
-                fake.settle(intent_id, succeed=deed == "settle")
+                fake.settle(intent_id, succeed=deed == "settle", account=self.account)
             elif deed == "expire":
-                fake.expire(intent_id)
+                fake.expire(intent_id, account=self.account)
             elif deed == "dashboard_capture":
                 self._post(
                     f"/v1/payment_intents/{intent_id}/capture", b"amount_to_capture=%d" % amount if amount else b""
@@ -198,7 +201,10 @@ class RealStripe:
         return True
 
     def _post(self, path: str, body: bytes) -> None:
-        self.fake.handle("POST", path, {"Authorization": "Bearer sk_test_CANARYKEY00"}, body)
+        headers = {"Authorization": "Bearer sk_test_CANARYKEY00"}
+        if self.world.plan.account is not None:
+            headers["Stripe-Account"] = self.account
+        self.fake.handle("POST", path, headers, body)
 
 
 class _Shown(Intent):
@@ -302,6 +308,8 @@ class Transport(httpx.AsyncBaseTransport):
 
     def _handle(self, request: httpx.Request, fate: str | None) -> Any:
         world, fake = self.world, self.stripe.fake
+        whose = request.headers.get("stripe-account")
+        world.oracle.check(whose == world.plan.account, "S9", f"{request.method} {request.url.path} is for {whose}")
         fault = {
             "error_500_before": (Fault.server_error(), False),
             "error_500_late": (Fault.server_error(), False),
@@ -317,7 +325,7 @@ class Transport(httpx.AsyncBaseTransport):
         if request.method == "POST" and request.url.path == "/v1/refunds":
             status = world.first_refund_status(f"refund{len(self.stripe._objects('refund')) + 1}")
             if status is not RefundState.SUCCEEDED:
-                fake.hold_refunds(1, status=status.value)
+                fake.hold_refunds(1, status=status.value, account=self.stripe.account)
         answer = fake.handle(request.method, request.url.raw_path.decode(), dict(request.headers), request.read())
         fake.clear_faults()
         world.trace("Stripe", "answers %s %s with %s%s", request.method, request.url.path, answer.status,

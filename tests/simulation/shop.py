@@ -125,7 +125,9 @@ class Shop:
         self._vain = 0
 
     def _settings(self, *secrets: str) -> StripeSettings:
-        return StripeSettings("sk_test_CANARYKEY00", secrets, namespace=self.namespace, **self.world.plan.policy)
+        plan = self.world.plan
+        named = {"namespace": self.namespace, "stripe_account": plan.account}
+        return StripeSettings("sk_test_CANARYKEY00", secrets, **named, **plan.policy)
 
     # ---- deploys ----
 

@@ -247,8 +247,8 @@ class World:
                 shop.plan_rolling()
         if "clock_skew" in self.plan.rates:
             self.fates.note("clock_skew")
-        if "through_endpoints" in self.plan.ways:
-            self.fates.note("through_endpoints")
+        for way in self.plan.ways:
+            self.fates.note(way)
 
     def _faults_on(self) -> None:
         until = self.plan.span + DAY
