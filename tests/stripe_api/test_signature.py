@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import hmac
+import math
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,19 @@ def test_a_tolerance_of_zero_is_no_tolerance_and_not_every_age() -> None:
     check(tolerance_s=0)
     with pytest.raises(InvalidSignature):
         check(tolerance_s=0, now=NOW + 1)
+
+
+@pytest.mark.parametrize("which", ["tolerance_s", "now"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None, "300"], ids=repr)
+def test_a_time_that_is_none_is_a_configuration_error_and_never_lets_a_signature_pass(which, value) -> None:
+    with pytest.raises(ConfigurationError, match="tolerance and now: finite numbers"):
+        check(**{which: value})
+
+
+def test_a_negative_tolerance_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        check(tolerance_s=-1)
+    assert str(caught.value) == "tolerance and now: finite numbers of seconds, and the tolerance at least 0"
 
 
 @pytest.mark.parametrize("bit", range(0, len(BODY) * 8, 7))
