@@ -49,7 +49,8 @@ class Mutant:
 
 
 def _module(path: str) -> object:
-    return importlib.import_module(".".join(("airport_payments", *Path(path).with_suffix("").parts)))
+    parts = [part for part in Path(path).with_suffix("").parts if part != "__init__"]
+    return importlib.import_module(".".join(("airport_payments", *parts)))
 
 
 def _find(names: dict[str, object], function: str) -> FunctionType:
