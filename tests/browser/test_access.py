@@ -21,6 +21,7 @@ from tests.browser.steps import (
     refund,
 )
 
+pytestmark = pytest.mark.thorough
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 CONTROLS = {"button", "textbox", "combobox", "radio", "checkbox", "link", "dialog"}
 ACTIVE = "document.activeElement"

@@ -22,6 +22,8 @@ from tests.browser.steps import (
 ALL_BACK = "Your money goes back to you"
 CANCELLED = "This booking is cancelled"
 
+pytestmark = pytest.mark.thorough
+
 
 def heading(page: Page, name: str):
     return page.get_by_role("heading", name=name)

@@ -26,9 +26,9 @@ def _silent():
     [
         ("cancelled_while_paid", 2),
         ("a_new_price", 1),
-        ("confirm_and_webhook", 1),
-        ("two_captures", 0),
-        ("two_clients", 0),
+        pytest.param("confirm_and_webhook", 1, marks=pytest.mark.thorough),
+        pytest.param("two_captures", 0, marks=pytest.mark.thorough),
+        pytest.param("two_clients", 0, marks=pytest.mark.thorough),
     ],
 )
 def test_every_order_keeps_every_promise(name, faults) -> None:
@@ -37,7 +37,7 @@ def test_every_order_keeps_every_promise(name, faults) -> None:
     assert found.orders >= found.states // 2
 
 
-@pytest.mark.parametrize("name", ["cancelled_while_paid", "a_new_price"])
+@pytest.mark.parametrize("name", ["cancelled_while_paid", pytest.param("a_new_price", marks=pytest.mark.thorough)])
 def test_what_is_found_does_not_depend_on_where_it_begins(name) -> None:
     """That is what makes it every order, and not those that came first."""
     there, back = (Explorer(lambda: WORLDS[name](1), backwards=way).run() for way in (False, True))

@@ -21,7 +21,12 @@ def sent_after(town: Town, moment: float) -> list[Try]:
 
 
 @pytest.mark.parametrize(
-    ("server", "driver"), [("gunicorn", "psycopg"), ("uvicorn", "asyncpg"), ("uvicorn", "psycopg")]
+    ("server", "driver"),
+    [
+        ("gunicorn", "psycopg"),
+        pytest.param("uvicorn", "asyncpg", marks=pytest.mark.thorough),
+        pytest.param("uvicorn", "psycopg", marks=pytest.mark.thorough),
+    ],
 )
 def test_the_database_goes_and_comes_back_under_load(server: str, driver: str, tmp_path: Path) -> None:
     settings = {**HURRY, "synchronous_commit": "on"}  # what it says is committed has left its memory when it is stopped

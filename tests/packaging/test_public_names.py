@@ -50,6 +50,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 @pytest.mark.e2e
+@pytest.mark.thorough
 def test_a_users_code_passes_strict_mypy(tmp_path):
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path), str(USER)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)

@@ -8,7 +8,7 @@ import pytest
 from examples import psycopg_repository
 from tests.postgres import Schema
 from tests.storage.harnesses import BOOKINGS, InMemory, OnAsyncSqlite, OnFlights, OnPostgresql, OnPsycopg, OnSqlite
-from tests.storage.stores import ON_POSTGRESQL, TABLES
+from tests.storage.stores import TABLES
 
 from airport_payments.storage.memory import AsyncMemoryBookingRepository, MemoryBookingRepository
 from airport_payments.storage.sqlalchemy import SqlAlchemyBookingRepository
@@ -50,7 +50,7 @@ def kept_schema(postgres_dsn: str) -> Iterator[Schema]:
 class TestPostgresql(KeepingConformance):
     """On PostgreSQL, by each driver."""
 
-    @pytest.fixture(params=list(ON_POSTGRESQL))
+    @pytest.fixture(params=["psycopg", "asyncpg", pytest.param("psycopg-async", marks=pytest.mark.thorough)])
     def harness(self, request: pytest.FixtureRequest, kept_schema: Schema) -> Any:
         emptied(kept_schema, *TABLES)
         return OnPostgresql(kept_schema, request.param)
@@ -67,7 +67,7 @@ def flights_schema(postgres_dsn: str) -> Iterator[Schema]:
 class TestOwnTable(KeepingConformance):
     """On a table of a team's, with numbers for ids and prices in major units."""
 
-    @pytest.fixture(params=["sqlite", "psycopg", "asyncpg"])
+    @pytest.fixture(params=["sqlite", "psycopg", pytest.param("asyncpg", marks=pytest.mark.thorough)])
     def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         schema = None if request.param == "sqlite" else request.getfixturevalue("flights_schema")
         made = OnFlights(schema, request.param, tmp_path / "team.db")
