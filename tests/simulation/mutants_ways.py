@@ -10,6 +10,7 @@ from tests.simulation.mutant import Patches, mutant
 
 from airport_payments import endpoints, endpoints_async, placing, runner, runner_async
 from airport_payments.contract import webhook_answer
+from airport_payments.core.decide import intents, refunds
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import TryAgain
 from airport_payments.core.facts import Unanswered
@@ -90,3 +91,30 @@ def calls_are_for_the_keys_own_account() -> Patches:
         return real(replace(settings, stripe_account=None), transport)
 
     return [(part, "stripe_client", stripe_client) for part in (port, port_async)]
+
+
+# ---- a backup that is restored ----
+
+
+@mutant()
+def a_restored_backup_is_not_rebuilt() -> Patches:
+    """What Stripe knows and we forgot is put back as the booking's own attempt."""
+    return [(intents, "_restore", lambda *_: None)]
+
+
+@mutant()
+def a_rebuilt_payment_is_not_looked_at_by_the_rules() -> Patches:
+    """Paid with the right price, it confirms the booking; with another, it does not."""
+    real = intents._objection
+
+    def objection(draft: Any, payment: Any, view: Any, received_minor: int) -> Any:
+        rebuilt = any(line.decision.startswith("attempt") and "put back" in line.decision for line in draft.history)
+        return None if rebuilt else real(draft, payment, view, received_minor)
+
+    return [(intents, "_objection", objection)]
+
+
+@mutant()
+def a_refund_gets_the_number_of_one_that_was_forgotten() -> Patches:
+    """A refund that was ordered before a backup was restored has used up its number, and its key."""
+    return [(refunds, "ordinal_of", lambda *_: -1)]

@@ -195,7 +195,7 @@ class Oracle(AnswerJudge, EndJudge):
             ReviewReason.LATE: row.status is BookingStatus.CANCELLED or change.read.ledger.cancelling is not None,
             ReviewReason.PRICE_CHANGED: row.price != price,
             ReviewReason.AMOUNT_MISMATCH: now.amount != price or now.rest_minor <= 0 or truth.amount != truth.received,
-            ReviewReason.UNKNOWN_ATTEMPT: now.stray and (key in self.abandoned or truth.attempt.startswith("ghost")),
+            ReviewReason.UNKNOWN_ATTEMPT: now.stray and (key in self.abandoned or self._forgotten(change, truth)),
         }
         if now.place is Place.REFUNDED:
             self.placed_refunded(shop, now, any(true.values()), truth.id)
@@ -209,6 +209,11 @@ class Oracle(AnswerJudge, EndJudge):
         truth = self.truth(payment.intent_id)
         collected = truth is not None and truth.received > 0
         return collected and payment.rest_minor <= 0 and payment.place is Place.REFUNDED
+
+    def _forgotten(self, change: Change, truth: Intent) -> bool:
+        """Whether a payment may be unknown: the database forgot it, and it was not rebuilt, or another stood in its place."""
+        taken = any(p.payable or p.place is Place.ATTACHED for p in change.read.ledger.payments)
+        return (self.restored or truth.attempt.startswith("ghost")) and (taken or not self.rebuilding)
 
     def _booking_cancelled(self, shop: "Shop", row: Booking, change: Change, key: Key, reason: CancelReason) -> None:
         """A booking is cancelled for a reason that is true, and when nothing of it can be paid any more."""

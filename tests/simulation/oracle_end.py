@@ -31,6 +31,8 @@ class EndJudge(MoneyJudge):
 
     confirms: Counter[Key]
     reconciled = False  # whether reconcile has compared everything
+    restored = False  # whether a backup was restored
+    rebuilding = False  # whether what it forgot is being put back just now
 
     def soon(self) -> None:
         """An hour after the faults stopped no command is without an answer, and no customer has to wait for one.

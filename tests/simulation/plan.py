@@ -46,7 +46,7 @@ _DRAWN: Final = tuple(dict.fromkeys([name for names in SITES.values() for name i
 _COUNTED: Final = ("key_forgotten",)
 FAULTS: Final = (*_DRAWN, *_COUNTED)
 # What a run may have besides, drawn from a stream of its own: no fault, but another way for things to go.
-WAYS: Final = {"through_endpoints": 0.5, "connected_account": 0.15, "thin_events": 0.15}
+WAYS: Final = {"through_endpoints": 0.5, "connected_account": 0.15, "thin_events": 0.15, "backup_restored": 0.1}
 # The account that the settings name where they name one.
 ACCOUNT: Final = "acct_simulated0000"
 VARIANTS: Final = ("all_events", "guide_events", "no_events", "two_shops")

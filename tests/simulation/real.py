@@ -97,6 +97,9 @@ class RealStripe:
             ),
         )
 
+    def keys_repeat(self) -> None:
+        """A database was put back: FakeStripe refuses a key with other parameters by itself."""
+
     def _monotonic(self) -> float:
         return self.world.sched.now / 1000
 

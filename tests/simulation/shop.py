@@ -117,6 +117,8 @@ class Shop:
         self.tables = Watched(self, bookings)
         self.heard: dict[str, list[Announcement]] = {name: [] for name in SUBSCRIBERS}
         self.calling: dict[tuple[str, str], Task] = {}
+        self.closed = False  # nobody is let in, and no worker runs: a backup is being restored
+        self.helpers: list[Process] = []
         skews = plan.skews[number * plan.processes :]
         self.processes = [Process(self, f"{self.namespace}-p{n + 1}", skews[n]) for n in range(plan.processes)]
         self._tick_token = 0
@@ -177,7 +179,7 @@ class Shop:
 
     def process(self, draw: float) -> Process | None:
         """The load balancer: a process that is alive."""
-        alive = [p for p in self.processes if p.alive]
+        alive = [p for p in self.processes if p.alive and not self.closed]
         return alive[int(draw * len(alive))] if alive else None
 
     async def request(self, name: str, call: Callable[[Any], Any]) -> tuple[str, Any]:
@@ -215,7 +217,7 @@ class Shop:
         """Something may be due: see that a worker looks in time. This stands for a worker that polls."""
         world = self.world
         due = self.tables.next_due(world.start)
-        if due is None:
+        if due is None or self.closed:
             return
         now = world.sched.now
         # A worker polls; while ticks are in vain, it comes back ever later, so that a run has an end.
@@ -256,13 +258,13 @@ class Shop:
 
     # ---- reconcile ----
 
-    async def reconcile(self, ask: Ask, *, dry_run: bool, limit: int = 1000) -> list[Difference]:
+    async def reconcile(self, ask: Ask, *, dry_run: bool, limit: int = 1000, rebuild: bool = False) -> list[Difference]:
         """Compare all of Stripe's books, from page to page; give up after so many interruptions."""
         since, cursor, found = self.world.start - timedelta(days=1), None, list[Difference]()
         for _ in range(MAX_RECONCILES):
 
             def call(gateway: Any, cursor: str | None = cursor) -> Any:
-                return gateway.reconcile(since, dry_run=dry_run, limit=limit, cursor=cursor)
+                return gateway.reconcile(since, dry_run=dry_run, limit=limit, cursor=cursor, rebuild=rebuild)
 
             outcome, value = await ask(f"to reconcile{' (dry run)' if dry_run else ''}", call)
             if isinstance(value, ReconcileInterrupted):
