@@ -12,6 +12,7 @@ from tests.simulation.sched import Violation
 from airport_payments.core.commands import (
     CancelIntent,
     CaptureIntent,
+    ConfirmIntent,
     CreateRefund,
     Effect,
     Fetch,
@@ -53,6 +54,7 @@ FIND_SPAN = 24 * HOUR
 DEEDS: dict[str, frozenset[IntentStatus]] = {
     "pay": WAITING,
     "decline": WAITING,
+    "want_owner": WAITING,
     "ask": WAITING - {S.REQUIRES_ACTION},
     "authenticate": frozenset({S.REQUIRES_ACTION}),
     "fail_to_authenticate": frozenset({S.REQUIRES_ACTION}),
@@ -67,6 +69,10 @@ DEEDS: dict[str, frozenset[IntentStatus]] = {
     "dispute": frozenset({S.SUCCEEDED}),
     "inquire": frozenset({S.SUCCEEDED}),
 }
+# Saved cards, as what they are good for.
+SAVED = {"pm_saved_good": "pay", "pm_saved_asks": "want_owner", "pm_saved_bad": "decline"}
+# Why a payment failed, where it is not that the card was declined.
+REASONS = {"fail_to_authenticate": "payment_intent_authentication_failure", "want_owner": "authentication_required"}
 EVENT_OF = {
     S.REQUIRES_PAYMENT_METHOD: "payment_intent.payment_failed",
     S.REQUIRES_ACTION: "payment_intent.requires_action",
@@ -182,8 +188,8 @@ class Books:
         stored = self._keys.get(command.key)
         if stored is not None and now - stored[0] < KEY_MEMORY:
             if request_of(stored[1]) != request_of(command):
-                if self.keys_repeat and isinstance(command, CreateRefund | CaptureIntent):
-                    # A database that forgot a refund or a capture numbers the next one alike: Stripe refuses it.
+                if self.keys_repeat and isinstance(command, CreateRefund | CaptureIntent | ConfirmIntent):
+                    # A database that forgot a refund, a capture or a charge numbers the next one alike: Stripe refuses it.
                     return Unanswered("the idempotency key was used with other parameters", key_spent=True)
                 raise Violation("rule 9", f"the key {command.key} came with other parameters")
             return replayed(stored[2])
@@ -208,6 +214,8 @@ class Books:
     def _execute(self, command: Effect, now: int) -> PortReply:
         if isinstance(command, CreateRefund):
             return self._make_refund(command)
+        if isinstance(command, ConfirmIntent):
+            return self._confirm(command)
         if isinstance(command, CaptureIntent):
             intent = self._intents[command.intent_id]
             if intent.status is not S.REQUIRES_CAPTURE:
@@ -231,6 +239,18 @@ class Books:
         self._intents[intent.id] = intent
         self._changed(intent, "payment_intent.created")
         return IntentSeen(intent.view())
+
+    def _confirm(self, command: ConfirmIntent) -> PortReply:
+        """Charge a saved card: the customer is not there."""
+        intent = self._intents[command.intent_id]
+        if intent.status not in WAITING:
+            return Refused(RefusalKind.UNEXPECTED_STATE, "unexpected_state", seen=IntentSeen(intent.view()))
+        self.deed(intent.id, SAVED[command.payment_method_id])
+        view = intent.view()
+        if view.failure is None:
+            return IntentSeen(view)
+        reason = f"{view.failure.code}: {view.failure.message}"
+        return Refused(RefusalKind.CARD, reason, failure=view.failure, seen=IntentSeen(view))
 
     def _collect(self, intent: Intent, amount: int) -> None:
         intent.status, intent.received = S.SUCCEEDED, amount
@@ -314,7 +334,7 @@ class Books:
             intent.amount += 100
             self._changed(intent, None)
             return True
-        if deed in {"pay", "decline", "process", "authenticate"}:
+        if deed in {"pay", "decline", "want_owner", "process", "authenticate"}:
             self._charges += 1
             intent.charge = f"ch_{self._charges}"
         intent.error = None
@@ -330,9 +350,7 @@ class Books:
             intent.status = S.CANCELED
         else:
             intent.status, intent.failures = S.REQUIRES_PAYMENT_METHOD, intent.failures + 1
-            intent.error = (
-                "card_declined" if deed != "fail_to_authenticate" else "payment_intent_authentication_failure"
-            )
+            intent.error = REASONS.get(deed, "card_declined")
         self._changed(intent, EVENT_OF[intent.status])
         return True
 

@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from airport_payments.core.commands import CancelIntent, CaptureIntent, CreateIntent, CreateRefund, Effect
+from airport_payments.core.commands import (
+    CancelIntent,
+    CaptureIntent,
+    ConfirmIntent,
+    CreateIntent,
+    CreateRefund,
+    Effect,
+)
 from airport_payments.core.facts import IntentSeen, PortReply, RefundSeen, Refused, Unanswered
 
 REPLAYED = "a stored answer: 500"
@@ -19,6 +26,8 @@ def request_of(command: Effect) -> tuple[object, ...]:
         return (command.intent_id, command.key)
     if isinstance(command, CaptureIntent):
         return (command.intent_id, command.amount_minor, command.key)
+    if isinstance(command, ConfirmIntent):
+        return (command.intent_id, command.payment_method_id, command.return_url, command.key)
     if not isinstance(command, CreateRefund):
         return (command,)
     return (

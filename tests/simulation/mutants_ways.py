@@ -10,7 +10,8 @@ from tests.simulation.mutant import Patches, mutant
 
 from airport_payments import endpoints, endpoints_async, placing, runner, runner_async
 from airport_payments.contract import webhook_answer
-from airport_payments.core.decide import intents, refunds
+from airport_payments.core.commands import ConfirmIntent
+from airport_payments.core.decide import answers, charges, intents, look, operations, refunds, requests
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import TryAgain
 from airport_payments.core.facts import Unanswered
@@ -118,3 +119,31 @@ def a_rebuilt_payment_is_not_looked_at_by_the_rules() -> Patches:
 def a_refund_gets_the_number_of_one_that_was_forgotten() -> Patches:
     """A refund that was ordered before a backup was restored has used up its number, and its key."""
     return [(refunds, "ordinal_of", lambda *_: -1)]
+
+
+# ---- saved cards ----
+
+
+@mutant()
+def a_declined_saved_card_is_tried_again() -> Patches:
+    """One try for each request."""
+    return [(answers, "charge_answered", lambda *_: None)]
+
+
+@mutant()
+def a_saved_card_pays_whatever_the_booking_is() -> Patches:
+    """An attempt opens only for a booking that can be paid, at its price."""
+    return [(charges, "refusal", lambda *_: None)]
+
+
+@mutant()
+def a_charge_without_an_answer_gets_a_new_key() -> Patches:
+    """Rule 9: a saved command is resent exactly as saved."""
+    real = look.perform
+
+    def perform(draft: Any, effect: Any) -> Any:
+        command = real(draft, effect)
+        again = isinstance(command, ConfirmIntent)
+        return replace(command, key=f"{command.key}/{command.tries}") if again else command
+
+    return [(part, "perform", perform) for part in (charges, requests, operations)]

@@ -1,10 +1,12 @@
 """The judge of what people are answered: true, no older than the question, and nothing that is not theirs."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.books import PAYABLE, Intent
 from tests.simulation.oracle_money import Key
 
+from airport_payments.core.commands import ConfirmIntent
 from airport_payments.core.errors import BookingNotFound, InternalError, PaymentIntentMismatch, TryAgain
 from airport_payments.core.model import IntentStatus
 from airport_payments.core.money import Money
@@ -23,6 +25,8 @@ class AnswerJudge:
     world: "World"
     given: dict[Key, set[str]]
     statuses: dict[str, list[tuple[int, IntentStatus]]]
+    charge_asks: Counter[Key]
+    charges: dict[Key, set[str]]
 
     def check(self, holds: object, rule: str, what: str) -> None:
         raise NotImplementedError
@@ -75,6 +79,26 @@ class AnswerJudge:
         paid = truth.status is IntentStatus.SUCCEEDED or shop.settings.policy.confirm_at_authorization
         self.check(paid or not reply.completed, "S2", f"{intent_id} is said to be completed, but is {truth.status}")
         self.check(truth.booking == booking_id, "S10", f"{intent_id} is not of {booking_id}")
+
+    def asks_charge(self, key: Key) -> None:
+        """Somebody asks to charge a saved card."""
+        self.charge_asks[key] += 1
+
+    def sent_charge(self, shop: "Shop", command: ConfirmIntent) -> None:
+        """A charge reached Stripe: no more tries than were asked for."""
+        truth = self.truth(command.intent_id)
+        assert truth is not None
+        key = (shop.namespace, truth.booking)
+        tries = self.charges[key]
+        tries.add(command.key)
+        self.check(len(tries) <= self.charge_asks[key], "one try", f"{key[1]}: {len(tries)} tries with a saved card")
+
+    def charged(self, shop: "Shop", booking_id: str, reply: ConfirmedPayment) -> None:
+        """What is said to be paid with a saved card is paid, and is this booking's."""
+        mine = [i for i in self.world.stripe.intents() if (i.namespace, i.booking) == (shop.namespace, booking_id)]
+        paid = any(i.received for i in mine) or shop.settings.policy.confirm_at_authorization
+        self.check(paid or not reply.completed, "S2", f"{booking_id} is said to be paid with a saved card, and is not")
+        self.check(reply.booking.id == booking_id, "S10", "the answer is of another booking")
 
     def strange(self, outcome: str, value: Any, saves: int) -> None:
         """S10: a stranger learns and changes nothing; not found and not yours look the same."""

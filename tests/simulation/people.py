@@ -13,6 +13,7 @@ from tests.simulation.shop import CURRENCY
 from airport_payments.core.errors import InvalidSignature, TryAgain
 from airport_payments.core.model import BookingStatus
 from airport_payments.core.money import Money
+from airport_payments.core.options import PaymentOptions
 
 if TYPE_CHECKING:
     from tests.simulation.shop import Shop
@@ -126,6 +127,33 @@ class Human:
         )
         if outcome == "ok":
             self.world.oracle.confirmed(self.shop, self.booking, intent_id, value, since)
+
+    async def _saver(self) -> None:
+        """A job of the team's charges a card that the customer saved, while they are away: one try for each call."""
+        world, key = self.world, (self.shop.namespace, self.booking)
+        customer, method = world.stripe.saved(self.rng.choice(("good", "asks", "bad")))
+        for _ in range(self.rng.randint(1, 4)):
+            if world.draining:
+                return
+            price = self.shop.booking(self.booking).price
+            world.oracle.asks_charge(key)
+
+            def call(g: Any, price: Money = price) -> Any:
+                options = PaymentOptions(customer_id=customer)
+                return g.charge_saved_card(
+                    self.booking, owner=OWNER, amount=price, payment_method_id=method, options=options
+                )
+
+            outcome, value = await self.ask(f"to charge {method} for {self.booking}, {price}", call)
+            if outcome == "ok":
+                world.fates.note("saved_card")
+                world.oracle.charged(self.shop, self.booking, value)
+                if value.client_secret is not None and self.rng.random() < 0.6:
+                    # The bank wants the customer, who comes back and pays as anybody does.
+                    intent_id = value.client_secret.reveal().partition("_secret")[0]
+                    await self.pause()
+                    await self._pay(intent_id)
+            await self.pause()
 
     async def _card_tester(self) -> None:
         """Tries stolen cards, one after the other; events of it may come late, and twice."""

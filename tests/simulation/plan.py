@@ -46,7 +46,13 @@ _DRAWN: Final = tuple(dict.fromkeys([name for names in SITES.values() for name i
 _COUNTED: Final = ("key_forgotten",)
 FAULTS: Final = (*_DRAWN, *_COUNTED)
 # What a run may have besides, drawn from a stream of its own: no fault, but another way for things to go.
-WAYS: Final = {"through_endpoints": 0.5, "connected_account": 0.15, "thin_events": 0.15, "backup_restored": 0.1}
+WAYS: Final = {
+    "through_endpoints": 0.5,
+    "connected_account": 0.15,
+    "thin_events": 0.15,
+    "backup_restored": 0.1,
+    "saved_card": 0.15,
+}
 # The account that the settings name where they name one.
 ACCOUNT: Final = "acct_simulated0000"
 VARIANTS: Final = ("all_events", "guide_events", "no_events", "two_shops")
@@ -139,6 +145,10 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
         plan.skews.append(skew if "clock_skew" in plan.rates else 0)
     besides = random.Random(f"{seed}:ways:{real}")
     plan.ways = [name for name, share in WAYS.items() if besides.random() < share and name not in without.faults]
+    if "saved_card" in plan.ways:
+        for number in range(besides.randint(1, 2)):
+            shop, booking = besides.randrange(plan.shops), besides.choice(sorted(plan.prices))
+            plan.people.append(Person(f"saver{number + 1}", "saver", besides.randint(0, plan.span), shop, booking))
     plan.people = [p for p in plan.people if p.name not in without.people]
     return plan
 

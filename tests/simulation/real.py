@@ -1,5 +1,6 @@
 """The second level: the real port over the real stripe-python, which meets FakeStripe over a transport of this world."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,6 +20,7 @@ from airport_payments.stripe_api.lists import ListPage, ListReply
 from airport_payments.stripe_api.port import StripePort
 from airport_payments.stripe_api.port_async import AsyncStripePort
 from airport_payments.testing import FakeStripe, Fault
+from airport_payments.testing.fake_stripe.api import FakeResponse
 from airport_payments.testing.fake_stripe.constants import DEFAULT_ACCOUNT
 from airport_payments.testing.fake_stripe.errors import StripeRefusal
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 # A debit that stays in processing until the bank is asked to answer.
 SLOW_DEBIT = "pm_usBankAccount_processing"
+SAVED_CARDS = {"good": "pm_card_visa", "asks": "pm_card_authenticationRequired", "bad": "pm_card_chargeCustomerFail"}
 MONEY_DEEDS = frozenset({"dashboard_refund", "dispute", "inquire"})
 CARDS = {"pay": "4242424242424242", "decline": "4000000000000002", "ask": "4000002760003184", "process": SLOW_DEBIT}
 
@@ -42,6 +45,7 @@ class RealStripe:
         self._events = 0
         self._seen: dict[str, tuple[Any, ...]] = {}
         self._failures: dict[str, int] = {}
+        self._saved: dict[str, tuple[str, str]] = {}
 
     def _objects(self, kind: str) -> dict[str, Any]:
         return self.fake._api.books(self.account).objects[kind]
@@ -96,6 +100,14 @@ class RealStripe:
                 process.shop.settings, client=async_client, sleep=_sleep, clock=self._monotonic, draw=self._draw
             ),
         )
+
+    def saved(self, card: str) -> tuple[str, str]:
+        """Return a customer of the shop and a card of theirs: good, asks or bad."""
+        if card not in self._saved:
+            customer = json.loads(self._post("/v1/customers", b"").body)["id"]
+            path = f"/v1/payment_methods/{SAVED_CARDS[card]}/attach"
+            self._saved[card] = customer, json.loads(self._post(path, f"customer={customer}".encode()).body)["id"]
+        return self._saved[card]
 
     def keys_repeat(self) -> None:
         """A database was put back: FakeStripe refuses a key with other parameters by itself."""
@@ -203,11 +215,11 @@ class RealStripe:
             self.look()
         return True
 
-    def _post(self, path: str, body: bytes) -> None:
+    def _post(self, path: str, body: bytes) -> FakeResponse:
         headers = {"Authorization": "Bearer sk_test_CANARYKEY00"}
         if self.world.plan.account is not None:
             headers["Stripe-Account"] = self.account
-        self.fake.handle("POST", path, headers, body)
+        return self.fake.handle("POST", path, headers, body)
 
 
 class _Shown(Intent):

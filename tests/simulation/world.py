@@ -46,6 +46,10 @@ class ModelStripe:
     def port(self, process: Process) -> Any:
         return SyncModelPort(process) if self.world.plan.colour == "sync" else ModelPort(process)
 
+    def saved(self, card: str) -> tuple[str, str]:
+        """Return a customer of the shop and a card of theirs: good, asks or bad."""
+        return "cus_saved", f"pm_saved_{card}"
+
     def keys_repeat(self) -> None:
         """A database was put back."""
         self.books.keys_repeat = True
@@ -255,7 +259,7 @@ class World:
         if "clock_skew" in self.plan.rates:
             self.fates.note("clock_skew")
         for way in self.plan.ways:
-            if way != "backup_restored":  # that is counted when it happens
+            if way not in {"backup_restored", "saved_card"}:  # those are counted when they happen
                 self.fates.note(way)
 
     def _faults_on(self) -> None:

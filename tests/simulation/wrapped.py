@@ -14,6 +14,7 @@ from airport_payments.core.commands import (
     CancelIntent,
     CaptureIntent,
     Command,
+    ConfirmIntent,
     CreateIntent,
     CreateRefund,
     Effect,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 MAX_TRIES = 3
 RETRY = (250, 500)
 GIVE_UP = 8 * SECOND
-EFFECTS = (CreateIntent, CancelIntent, CaptureIntent, CreateRefund)
+EFFECTS = (CreateIntent, ConfirmIntent, CancelIntent, CaptureIntent, CreateRefund)
 MEDDLING = frozenset({"team_mid_call", "pay_mid_call", "money_mid_call"})
 # Stripe may complete at last what it had answered with a 500 (error-low-level); how late, it does not say. A refund and
 # a capture within an hour is what KEY_FORGOTTEN in core/decide/table.py relies on.
