@@ -54,7 +54,7 @@ def a_replayed_answer_tells_the_status() -> Patches:
     return _wrap_answer(fresh)
 
 
-@mutant()
+@mutant(near=120)
 def a_key_is_sent_after_23_hours() -> Patches:
     """Rule 9: Stripe forgets after 24."""
 
@@ -91,25 +91,25 @@ def _objection_without(reason: ReviewReason) -> Patches:
     return [(intents, "_objection", lambda *a: None if (found := real(*a)) is reason else found)]
 
 
-@mutant(near=102)
+@mutant(near=76)
 def an_amount_that_was_not_asked_confirms() -> Patches:
     """Rule 6: amount_received equals what was asked."""
     return _objection_without(ReviewReason.AMOUNT_MISMATCH)
 
 
-@mutant()
+@mutant(near=35)
 def a_price_that_changed_confirms() -> Patches:
     """Rule 6: the booking still has that price."""
     return _objection_without(ReviewReason.PRICE_CHANGED)
 
 
-@mutant()
+@mutant(near=26)
 def a_cancelled_booking_is_confirmed() -> Patches:
     """Rule 6: the booking is still pending."""
     return _objection_without(ReviewReason.LATE)
 
 
-@mutant()
+@mutant(near=81)
 def a_second_payment_confirms_again() -> Patches:
     """Rule 7: a second payment is an obligation."""
     return _objection_without(ReviewReason.SURPLUS)
@@ -176,7 +176,7 @@ def what_appears_of_an_abandoned_attempt_is_payable() -> Patches:
     return [(intents, "identify", identify), (answers, "identify", identify)]
 
 
-@mutant(near=423)
+@mutant(near=64)
 def a_cancellation_is_taken_for_done() -> Patches:
     """`Cancel has three outcomes`."""
     real = answers._refused
@@ -229,7 +229,7 @@ def two_workers_run_one_delivery() -> Patches:
     return [(deliveries, "DELIVERY_LEASE", timedelta(0))]
 
 
-@mutant()
+@mutant(near=30)
 def a_later_announcement_overtakes_an_earlier_one() -> Patches:
     """L5: of one subscriber the later ones wait for the first."""
 
@@ -314,7 +314,7 @@ def an_event_of_the_other_mode_counts() -> Patches:
     return [(runner, "route", route), (runner_async, "route", route)]
 
 
-@mutant()
+@mutant(near=36)
 def an_event_of_another_account_counts() -> Patches:
     """S9."""
     real = runner.route
@@ -394,7 +394,7 @@ def a_refused_create_is_not_watched() -> Patches:
     return [(answers, "_refused", refused)]
 
 
-@mutant()
+@mutant(near=29)
 def a_stranger_sets_going_what_is_due() -> Patches:
     """S10: a stranger changes nothing."""
     real = requests.step
@@ -406,7 +406,7 @@ def a_stranger_sets_going_what_is_due() -> Patches:
     return [(decide_package, "step", step), (answers, "step", step)]
 
 
-@mutant()
+@mutant(near=45)
 def a_closing_payment_is_handed_out() -> Patches:
     """Rule 3: until the last attempt is seen canceled the caller gets 503."""
     real = requests._payment

@@ -43,7 +43,7 @@ def _wrap_settle(around: Callable[[Draft, Callable[[Draft], None]], None]) -> Pa
 # ---- refunds ----
 
 
-@mutant()
+@mutant(near=26)
 def a_refund_gets_a_new_key_at_each_sending() -> Patches:
     """Rule 9: a saved command is resent exactly as saved."""
     real = look.perform
@@ -73,7 +73,7 @@ def a_replayed_refund_answer_tells_the_status() -> Patches:
     return [(answers, "refund_seen", seen)]
 
 
-@mutant()
+@mutant(near=24)
 def charge_refunded_adds_up() -> Patches:
     """`charge.refunded` is a hint to list the refunds; nothing is ever added up from it."""
     real = aftermath.observe_aftermath
@@ -153,7 +153,7 @@ def a_planned_listing_is_forgotten_over_another_refund() -> Patches:
     return [(refunds, "_watch", refunds._listed)]
 
 
-@mutant()
+@mutant(near=50)
 def an_authorisation_is_looked_at_as_other_payments() -> Patches:
     """It ends only after the looks at an open payment did."""
     real = intents._next_look
@@ -172,7 +172,7 @@ def an_obligation_that_failed_is_forgotten() -> Patches:
     return [(settle, "settle_money", settle_money)]
 
 
-@mutant()
+@mutant(near=26)
 def an_obligation_is_noted_and_not_met() -> Patches:
     """Rule 7: what is to go back goes back."""
     return [(intents, "order_refund", lambda *_, **__: None)]
@@ -215,7 +215,7 @@ def an_old_state_of_a_dispute_is_applied() -> Patches:
     return [(disputes, "DISPUTE_FORWARD", everywhere)]
 
 
-@mutant()
+@mutant(near=24)
 def a_dispute_is_announced_with_each_of_its_events() -> Patches:
     """S7: the same news twice finds nothing to change."""
     real = disputes.note_dispute
@@ -283,7 +283,7 @@ def a_hold_that_is_over_is_not_seen() -> Patches:
 # ---- operators ----
 
 
-@mutant(near=530)
+@mutant(near=222)
 def a_person_confirms_beside_an_attached_payment() -> Patches:
     """S3: two payments never confirm one booking."""
     return [(operations, "_confirm_refusal", lambda *_: None)]
@@ -318,7 +318,7 @@ def a_released_authorisation_still_pays_its_booking() -> Patches:
 # ---- reconcile ----
 
 
-@mutant()
+@mutant(near=25)
 def reconcile_reads_no_refunds() -> Patches:
     """L6: after it nothing differs."""
 
@@ -333,7 +333,7 @@ def reconcile_reads_no_refunds() -> Patches:
     ]
 
 
-@mutant()
+@mutant(near=45)
 def a_dry_run_of_reconcile_writes() -> Patches:
     """L6: a dry run only says what differs."""
     return [(part, "Overlay", lambda: None) for part in (reconcile, reconcile_async)]

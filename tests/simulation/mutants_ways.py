@@ -66,7 +66,7 @@ def a_thin_event_is_acknowledged_unread() -> Patches:
     return [(runner.Runner, "event", event), (runner_async.AsyncRunner, "event", event_async)]
 
 
-@mutant()
+@mutant(near=218)
 def a_thin_event_that_stripe_did_not_explain_is_acknowledged() -> Patches:
     """What could not be fetched is sent again by Stripe: it is answered with an error."""
     real = placing.not_fetched
@@ -77,13 +77,13 @@ def a_thin_event_that_stripe_did_not_explain_is_acknowledged() -> Patches:
     return [(part, "not_fetched", not_fetched) for part in (placing, runner, runner_async)]
 
 
-@mutant()
+@mutant(near=218)
 def an_event_that_does_not_say_whose_it_is_is_ours() -> Patches:
     """Where the settings name an account, only Stripe can say whose an event without one is."""
     return [(placing, "unsaid", lambda *_: False)]
 
 
-@mutant(real=True)
+@mutant(near=18, real=True)
 def calls_are_for_the_keys_own_account() -> Patches:
     """Every call is for the account that the settings name."""
     real = client.stripe_client
@@ -97,13 +97,13 @@ def calls_are_for_the_keys_own_account() -> Patches:
 # ---- a backup that is restored ----
 
 
-@mutant()
+@mutant(near=38)
 def a_restored_backup_is_not_rebuilt() -> Patches:
     """What Stripe knows and we forgot is put back as the booking's own attempt."""
     return [(intents, "_restore", lambda *_: None)]
 
 
-@mutant()
+@mutant(near=82)
 def a_rebuilt_payment_is_not_looked_at_by_the_rules() -> Patches:
     """Paid with the right price, it confirms the booking; with another, it does not."""
     real = intents._objection
@@ -115,7 +115,7 @@ def a_rebuilt_payment_is_not_looked_at_by_the_rules() -> Patches:
     return [(intents, "_objection", objection)]
 
 
-@mutant()
+@mutant(near=236)
 def a_refund_gets_the_number_of_one_that_was_forgotten() -> Patches:
     """A refund that was ordered before a backup was restored has used up its number, and its key."""
     return [(refunds, "ordinal_of", lambda *_: -1)]
@@ -136,7 +136,7 @@ def a_saved_card_pays_whatever_the_booking_is() -> Patches:
     return [(charges, "refusal", lambda *_: None)]
 
 
-@mutant()
+@mutant(near=43)
 def a_charge_without_an_answer_gets_a_new_key() -> Patches:
     """Rule 9: a saved command is resent exactly as saved."""
     real = look.perform
