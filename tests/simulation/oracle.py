@@ -20,7 +20,7 @@ from airport_payments.core.announcements import (
     PaymentFailed,
     PaymentNeedsReview,
 )
-from airport_payments.core.commands import Command, ConfirmIntent, CreateIntent, CreateRefund, Effect
+from airport_payments.core.commands import Command, CreateIntent, CreateRefund, Effect
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.model import (
     Booking,
@@ -67,7 +67,6 @@ class Oracle(AnswerJudge, EndJudge):
         self.reached: dict[str, int] = {}
         self.forgotten: set[str] = set()
         self.charge_asks: Counter[Key] = Counter()
-        self.charges: dict[Key, set[str]] = defaultdict(set)
         self.told: Counter[tuple[str, ...]] = Counter()
         self.writes: Counter[str] = Counter()
         self.checks = 0
@@ -330,8 +329,6 @@ class Oracle(AnswerJudge, EndJudge):
         self.check(age < KEY_FORGOTTEN, "rule 9", f"{command.key} came {age / HOUR:.1f} hours after the first time")
         if isinstance(command, CreateRefund):
             self.sent_refund(command)
-        elif isinstance(command, ConfirmIntent):
-            self.sent_charge(shop, command)
         minor = (
             command.amount.amount_minor if isinstance(command, CreateIntent) else getattr(command, "amount_minor", 1)
         )

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation.books import PAYABLE, Intent
 from tests.simulation.oracle_money import Key
 
-from airport_payments.core.commands import ConfirmIntent
 from airport_payments.core.errors import BookingNotFound, InternalError, PaymentIntentMismatch, TryAgain
 from airport_payments.core.model import IntentStatus
 from airport_payments.core.money import Money
@@ -26,7 +25,6 @@ class AnswerJudge:
     given: dict[Key, set[str]]
     statuses: dict[str, list[tuple[int, IntentStatus]]]
     charge_asks: Counter[Key]
-    charges: dict[Key, set[str]]
 
     def check(self, holds: object, rule: str, what: str) -> None:
         raise NotImplementedError
@@ -84,14 +82,10 @@ class AnswerJudge:
         """Somebody asks to charge a saved card."""
         self.charge_asks[key] += 1
 
-    def sent_charge(self, shop: "Shop", command: ConfirmIntent) -> None:
-        """A charge reached Stripe: no more tries than were asked for."""
-        truth = self.truth(command.intent_id)
-        assert truth is not None
-        key = (shop.namespace, truth.booking)
-        tries = self.charges[key]
-        tries.add(command.key)
-        self.check(len(tries) <= self.charge_asks[key], "one try", f"{key[1]}: {len(tries)} tries with a saved card")
+    def charged_saved(self, charged: dict[Key, set[str]]) -> None:
+        """Saved cards were charged: no more often than somebody asked for it."""
+        for key, keys in charged.items():
+            self.check(len(keys) <= self.charge_asks[key], "one try", f"{key[1]}: {len(keys)} tries with a saved card")
 
     def charged(self, shop: "Shop", booking_id: str, reply: ConfirmedPayment) -> None:
         """What is said to be paid with a saved card is paid, and is this booking's."""

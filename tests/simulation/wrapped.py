@@ -268,6 +268,7 @@ class ModelPort:
             world.trace("Stripe", "executes %s %s%s", type(command).__name__, command.key, f" ({fate})" if fate else "")
             late = fate == "error_500_late" and not books.knows(command.key)
             answers.append(books.execute(command, world.sched.now, fate))
+            world.oracle.charged_saved(books.charged)
             if late:
                 longest = LATE_MONEY if isinstance(command, CaptureIntent | CreateRefund) else LATE_INTENT
                 delay = int(task.random() * longest)
