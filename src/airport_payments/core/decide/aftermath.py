@@ -22,7 +22,7 @@ def observe_aftermath(draft: Draft, fact: RefundObserved | RefundsHinted | Dispu
         note_dispute(draft, payment, fact)
     elif fact.refunded_minor != sum(r.amount_minor for r in payment.refunds if r.made):
         _list_soon(draft, payment)
-    _find_out(draft, intent_id)
+    _find_out(draft, payment.attempt_id)
     settle(draft)
     return Applied()
 
@@ -33,9 +33,9 @@ def _list_soon(draft: Draft, payment: Payment) -> None:
         draft.put(replace(payment, refunds_at=draft.now, refund_looks=0))
 
 
-def _find_out(draft: Draft, intent_id: str | None) -> None:
+def _find_out(draft: Draft, attempt_id: str) -> None:
     """Money that goes back was collected before: if that is not known yet, ask."""
-    payment = draft.intent(intent_id) if intent_id is not None else None
+    payment = draft.attempt(attempt_id)
     if payment is None or payment.state in {PaymentState.SUCCEEDED, PaymentState.CANCELED}:
         return
     if payment.look_at is None or payment.look_at > draft.now:

@@ -80,9 +80,8 @@ def adopt(draft: Draft, view: IntentView) -> Payment:
     """
     named = view.attempt_id
     attempt_id = named if named is not None and draft.attempt(named) is None else view.id
-    return draft.put(
-        Payment(attempt_id, view.amount, PaymentState.ABANDONED, stray=True, closing=True, opened_at=draft.now)
-    )
+    # Abandoned before it is identified: that makes it a stray which is being closed.
+    return draft.put(Payment(attempt_id, view.amount, PaymentState.ABANDONED, opened_at=draft.now))
 
 
 def identify(draft: Draft, payment: Payment, view: IntentView) -> Payment:
