@@ -104,7 +104,11 @@ def a_capture_is_refused_and_nobody_tries_again_by_himself():
     told.tick(seen("requires_capture"))
     told.capture(no(RefusalKind.MISSING))
     told.capture(no(RefusalKind.UNEXPECTED_STATE, seen=seen("canceled")))
-    return told
+    other = held()
+    other.event(view("requires_action", "b9", "pi_9"), placed=True)
+    other.capture(no(RefusalKind.INVALID))
+    other.capture(seen("requires_capture"), seen("succeeded"))
+    return both(told, other)
 
 
 @story
@@ -170,6 +174,7 @@ def each_kind_of_refusal_of_a_refund_has_its_error():
         RefusalKind.INVALID,
         RefusalKind.CREDENTIALS,
     )
+    told.refund(made("re_1", "pending"), request="r", amount=Money(1, "usd"))
     for n, kind in enumerate(kinds):
         told.refund(no(kind), request=f"r{n}")
     told.tick(listed(), after=LEASE)
@@ -211,6 +216,7 @@ def refunds_made_elsewhere_are_taken_up():
     told.tick(listed(refund_view("re_5", 500, "failed", failure="expired_or_canceled_card")), after=LOOK_FIRST)
     told.tick(no(RefusalKind.INVALID), after=2 * LOOK_FIRST)
     told.tick(LOST, after=4 * LOOK_FIRST)
+    told.hint(9999)
     told.tick(listed(refund_view("re_6", 100)), after=4 * LOOK_FIRST)
     return told
 
@@ -285,6 +291,59 @@ def a_booking_with_several_payments_wants_one_named():
     told = in_review()
     told.event(view("succeeded", "b1", "pi_2"), placed=True)
     told.refund()
+    return told
+
+
+@story
+def one_cent_is_money():
+    cent = Money(1, "usd")
+    told = opened(price=cent)
+    told.team(status=BookingStatus.CANCELLED)
+    told.event(view("succeeded", amount=cent))
+    told.cancel()
+    told.resolve("confirm")
+    told.refund(made())
+    other = opened(REFUND, price=cent)
+    other.team(status=BookingStatus.CANCELLED)
+    other.event(view("succeeded", amount=cent))
+    other.tick(no(RefusalKind.INVALID), listed())
+    other.resolve("refund")
+    third = opened(HELD, price=cent)
+    third.event(view("requires_capture", amount=cent))
+    third.capture(seen("succeeded", amount=cent))
+    return both(told, other, third)
+
+
+@story
+def several_refunds_wait_for_their_answers():
+    told = paid()
+    for request, amount in (("r1", 99), ("r2", 98), ("r3", 97)):
+        told.refund(LOST, amount=Money(amount, "usd"), request=request)
+    told.refund(made("re_2", "pending"), amount=Money(98, "usd"), request="r2")
+    told.refund(FAILED, amount=Money(99, "usd"), request="r1")
+    told.tick(FAILED, FAILED, after=LEASE)
+    told.tick(LOST, FAILED, after=LEASE)
+    told.tick(listed(refund_view("re_2", 98, "pending", ref="a1.1")), after=2 * LEASE)
+    told.refund_event(refund_view("re_9", 45000, "succeeded"))
+    told.tick(listed(refund_view("re_2", 98, "pending", ref="a1.1")), after=KEY_FORGOTTEN)
+    return told
+
+
+@story
+def several_refunds_that_were_not_made_are_all_ordered_anew():
+    told = paid()
+    for request, amount in (("r0", 1), ("r1", 99), ("r2", 98)):
+        told.refund(made("re_0", "pending") if amount == 1 else LOST, amount=Money(amount, "usd"), request=request)
+    told.tick(listed(refund_view("re_0", 1, ref="a1.0")), after=KEY_FORGOTTEN)
+    return told
+
+
+@story
+def money_in_review_that_is_being_refunded_is_not_refunded_again_and_confirms_nothing():
+    told = in_review()
+    told.refund(LOST)
+    told.resolve("confirm")
+    told.resolve("refund")
     return told
 
 

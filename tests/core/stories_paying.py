@@ -3,6 +3,7 @@
 from tests.core.beginnings import (
     DAY,
     FAILED,
+    HELD,
     HELD_CONFIRMS,
     LOST,
     OPTIONS,
@@ -33,6 +34,7 @@ from airport_payments.core.facts import (
     ConfirmRequested,
     IntentObserved,
     NothingFound,
+    PaymentRequested,
     RefusalKind,
     Unanswered,
 )
@@ -143,6 +145,7 @@ def the_second_intent_of_one_attempt_is_a_stray_that_is_cancelled():
     told = opened()
     told.ask(ConfirmRequested(OWNER, INTENT_ID), seen("requires_payment_method", intent_id="pi_2"), REST)
     told.tick(seen("canceled", intent_id="pi_2"))
+    told.ask(ConfirmRequested(OWNER, INTENT_ID), seen("requires_payment_method", intent_id="pi_2"), REST)
     told.event(view("succeeded", "a1", "pi_3"))
     told.event(view("succeeded", "a1", "pi_3"), placed=True)
     told.event(view("requires_action", "a7", "pi_4"), placed=True)
@@ -161,8 +164,9 @@ def a_restored_backup_takes_its_own_attempt_back_and_nothing_else():
 
 
 @story
-def an_event_of_the_other_mode_moves_nothing():
+def what_stripe_shows_of_the_other_mode_moves_nothing():
     told = opened()
+    told.confirm(seen("processing", livemode=True))
     told.event(view("succeeded", livemode=True))
     told.now += LOOK_FIRST
     told.event(view("succeeded", livemode=True))
@@ -211,6 +215,39 @@ def nothing_is_paid_while_money_is_in_review():
     return told
 
 
+@story
+def an_attempt_that_was_to_be_cancelled_is_not_once_it_is_abandoned():
+    told = start()
+    told.request(LOST)
+    told.cancel(LOST)
+    told.tick(NothingFound(), after=DAY)
+    other = start()
+    other.request(LOST)
+    other.changed(price=Money(100, "usd"))
+    other.tick(no(RefusalKind.INVALID), after=LEASE)
+    return both(told, other)
+
+
+@story
+def a_failure_is_over_when_the_payment_is_canceled_or_its_money_held():
+    told = opened()
+    told.event(view("requires_payment_method", failure=declined()))
+    told.event(view("canceled"))
+    other = opened(HELD)
+    other.event(view("requires_payment_method", failure=declined()))
+    other.confirm(seen("requires_capture"))
+    third = opened(HELD_CONFIRMS)
+    third.confirm(seen("requires_capture"))
+    return both(told, other, third)
+
+
+@story
+def what_the_team_adds_goes_with_the_create():
+    told = start()
+    told.ask(PaymentRequested(OWNER, PRICE, "a1", None, OPTIONS), REST)
+    return told
+
+
 # ---- charging a saved card
 
 
@@ -250,13 +287,16 @@ def a_bank_that_wants_the_customer_gets_the_customer():
         after = seen("requires_action" if n else "requires_payment_method", "c1", failure=code)
         first = (seen("requires_payment_method", "c1"),)
         charge(told, *first, no(RefusalKind.CARD, failure=code, seen=after))
-    charge(told, seen("requires_action", "c1"))
+    charge(told, seen("requires_action", "c1", failure=declined("ch_3")))
+    late = declined("ch_4", "authentication_required", None)
+    charge(told, seen("requires_payment_method", "c1"), no(RefusalKind.CARD, failure=late, seen=seen("canceled", "c1")))
     return told
 
 
 @story
 def a_charge_that_stripe_refuses_for_another_reason():
     told = start()
+    charge(told, no(RefusalKind.AMOUNT_TOO_SMALL), attempt="c0")
     charge(told, seen("requires_payment_method", "c1"), no(RefusalKind.INVALID))
     charge(told, REST_C := seen("requires_payment_method", "c1"), no(RefusalKind.MISSING), attempt="c2")
     told.now += LEASE
@@ -281,14 +321,14 @@ def a_charge_waits_for_what_is_being_cancelled_or_is_held():
     told.team(price=PRICE)
     charge(told, seen("processing"))
     told.request(seen("processing"), attempt="a2")
-    told = held()
-    charge(told)
-    told.request(attempt="a2")
-    told.confirm(seen("requires_capture"))
-    other = held(HELD_CONFIRMS)
+    other = held()
     charge(other)
+    other.request(attempt="a2")
     other.confirm(seen("requires_capture"))
-    return both(told, other)
+    third = held(HELD_CONFIRMS)
+    charge(third)
+    third.confirm(seen("requires_capture"))
+    return both(told, other, third)
 
 
 # ---- cancelling

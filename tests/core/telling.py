@@ -64,8 +64,9 @@ class Telling(Driver):
             self.lines.append(f"  performs {type(decision.act).__name__ if saved else spelled(decision.act)}")
         if decision.reply is not None:
             self.lines.append(f"  replies {spelled(decision.reply)}")
-        if decision.problem is not None and decision.problem is not decision.reply:
-            self.lines.append(f"  problem {spelled(decision.problem)}")
+        if decision.problem is not None:
+            same = decision.problem is decision.reply
+            self.lines.append("  which is its problem" if same else f"  problem {spelled(decision.problem)}")
         return decision
 
     def ask(self, asker: Fact, *replies: Reply) -> object:
