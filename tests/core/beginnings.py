@@ -85,4 +85,4 @@ def charge(told: Telling, *replies, attempt="c1", key=None) -> object:
 
 
 def both(*several: Telling) -> Telling:
-    return Telling(lines=[line for told in several for line in told.lines])
+    return Telling(lines=[line for told in several for line in told.whole])

@@ -11,7 +11,7 @@ TOLD = Path(__file__).with_name("stories.txt")
 
 
 def tell(title: str) -> str:
-    return "".join(f"{line}\n" for line in STORIES[title]().lines)
+    return "".join(f"{line}\n" for line in STORIES[title]().whole)
 
 
 def told() -> dict[str, str]:

@@ -106,8 +106,7 @@ def a_capture_is_refused_and_nobody_tries_again_by_himself():
     told.capture(no(RefusalKind.UNEXPECTED_STATE, seen=seen("canceled")))
     other = held()
     other.event(view("requires_action", "b9", "pi_9"), placed=True)
-    other.capture(no(RefusalKind.INVALID))
-    other.capture(seen("requires_capture"), seen("succeeded"))
+    other.capture(seen("requires_capture", replayed=True), seen("requires_capture"), seen("succeeded"))
     return both(told, other)
 
 

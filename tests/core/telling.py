@@ -10,9 +10,10 @@ from airport_payments.core.announcements import Deliver
 from airport_payments.core.decide import Decision
 from airport_payments.core.errors import PaymentsError
 from airport_payments.core.facts import Answer, Fact, IntentView
-from airport_payments.core.model import Change, Ledger
+from airport_payments.core.model import Change, HistoryLine, Ledger
 from airport_payments.core.money import Money
 from airport_payments.core.secret import Secret
+from airport_payments.core.story import tell
 
 
 def spelled(value: object) -> str:
@@ -47,6 +48,7 @@ def _unusual(value, item) -> bool:
 @dataclass
 class Telling(Driver):
     lines: list[str] = field(default_factory=list)
+    happened: list[HistoryLine] = field(default_factory=list)
 
     def feed(self, fact: Fact) -> Decision:
         old = self.snapshot.ledger
@@ -55,6 +57,7 @@ class Telling(Driver):
         self.lines.append(f"{spelled(self.now)} {what or type(fact).__name__}")
         change = decision.change
         if change is not None:
+            self.happened += change.history
             self.lines += [f"  {line}" for line in _changes(change, old)]
         if isinstance(decision.act, Deliver):
             told = decision.act
@@ -68,6 +71,13 @@ class Telling(Driver):
             same = decision.problem is decision.reply
             self.lines.append("  which is its problem" if same else f"  problem {spelled(decision.problem)}")
         return decision
+
+    @property
+    def whole(self) -> list[str]:
+        """What was written down, and then how it stands and what happened, as support is told."""
+        if not self.happened:
+            return self.lines
+        return [*self.lines, *(f"| {line}".rstrip() for line in tell(self.snapshot, self.happened).lines)]
 
     def ask(self, asker: Fact, *replies: Reply) -> object:
         """As a Driver does it; where the script has no more answers, the process dies."""

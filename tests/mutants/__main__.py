@@ -37,7 +37,8 @@ TARGETS = (
     Target("signature", ("stripe_api/signature.py",), ("tests/stripe_api/test_signature.py",)),
     Target("money", ("core/money.py",), ("tests/core/test_money.py",)),
     Target("decide", ("core/decide/*",), ("tests/core",)),
-    Target("core", ("core/*",), ("tests/core",)),
+    Target("codec", ("core/codec/*",), ("tests/core", "tests/storage/test_codec.py")),
+    Target("core", ("core/*",), ("tests/core", "tests/storage/test_codec.py", "tests/stripe_api/test_talk.py")),
 )
 
 
