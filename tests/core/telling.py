@@ -14,6 +14,7 @@ from airport_payments.core.model import Change, HistoryLine, Ledger
 from airport_payments.core.money import Money
 from airport_payments.core.secret import Secret
 from airport_payments.core.story import tell
+from airport_payments.core.views import attention, report
 
 
 def spelled(value: object) -> str:
@@ -77,7 +78,12 @@ class Telling(Driver):
         """What was written down, and then how it stands and what happened, as support is told."""
         if not self.happened:
             return self.lines
-        return [*self.lines, *(f"| {line}".rstrip() for line in tell(self.snapshot, self.happened).lines)]
+        support = [
+            spelled(report(self.snapshot)),
+            spelled(attention(self.snapshot)),
+            *tell(self.snapshot, self.happened).lines,
+        ]
+        return [*self.lines, *(f"| {line}".rstrip() for line in support)]
 
     def ask(self, asker: Fact, *replies: Reply) -> object:
         """As a Driver does it; where the script has no more answers, the process dies."""
