@@ -9,9 +9,10 @@ from tests.support import NOW, Driver, Reply
 from airport_payments.core.announcements import Deliver
 from airport_payments.core.decide import Decision
 from airport_payments.core.errors import PaymentsError
-from airport_payments.core.facts import Answer, Fact, IntentView
+from airport_payments.core.facts import Answer, Fact, IntentView, Observed
 from airport_payments.core.model import Change, HistoryLine, Ledger
 from airport_payments.core.money import Money
+from airport_payments.core.reconcile import differences
 from airport_payments.core.secret import Secret
 from airport_payments.core.story import tell
 from airport_payments.core.views import attention, report
@@ -60,6 +61,8 @@ class Telling(Driver):
         if change is not None:
             self.happened += change.history
             self.lines += [f"  {line}" for line in _changes(change, old)]
+            if isinstance(fact, Observed):
+                self.lines += [f"  differs {spelled(difference)}" for difference in differences(change)]
         if isinstance(decision.act, Deliver):
             told = decision.act
             self.lines.append(f"  tells {told.subscriber} of {told.announcement.sequence}, time {told.tries}")
