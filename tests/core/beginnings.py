@@ -32,7 +32,7 @@ DAY = timedelta(days=1)
 REFUND = replace(POLICY, surplus=Surplus.REFUND)
 HELD = replace(POLICY, manual_capture=True)
 HELD_CONFIRMS = replace(HELD, confirm_at_authorization=True)
-OPTIONS = PaymentOptions(customer_id="cus_1", return_url="https://shop.example/back")
+OPTIONS = PaymentOptions(customer_id="cus_1", return_url="https://shop.example/back", metadata={"gate": "B7"})
 
 
 def story(play: Callable[[], Telling]) -> Callable[[], Telling]:

@@ -17,7 +17,7 @@ SHAPES = {
     ids.check_owner: ("owner", "the customer's id, as text that is not empty"),
 }
 GOOD = {
-    ids.check_booking_id: ["A", "a.b_~:@-9", "x" * 128, "..a", "a.."],
+    ids.check_booking_id: ["A", "X", "a.b_~:@-9", "x" * 128, "..a", "a.."],
     ids.check_intent_id: ["pi_12345678", "pi_" + "x" * 252],
     ids.check_idempotency_key: ["!", "~" * 255],
     ids.check_payment_id: ["!", "pi_1", "~" * 255],
