@@ -170,7 +170,7 @@ class Books:
         self._intents: dict[str, Intent] = {}
         self._keys: dict[str, tuple[int, Effect, PortReply]] = {}
         self.in_use: set[str] = set()
-        self.charged: dict[tuple[str, str], set[str]] = defaultdict(set)  # by which keys saved cards were charged
+        self.charged: dict[tuple[str, str, str], set[str]] = defaultdict(set)  # by which keys saved cards were charged
         self.keys_repeat = False  # whether a database was put back
         self._charges = 0
 
@@ -247,7 +247,7 @@ class Books:
         intent = self._intents[command.intent_id]
         if intent.status not in WAITING:
             return Refused(RefusalKind.UNEXPECTED_STATE, "unexpected_state", seen=IntentSeen(intent.view()))
-        self.charged[intent.namespace, intent.booking].add(command.key)
+        self.charged[intent.namespace, intent.booking, intent.id].add(command.key)
         self.deed(intent.id, SAVED[command.payment_method_id])
         view = intent.view()
         if view.failure is None:

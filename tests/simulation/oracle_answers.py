@@ -82,10 +82,14 @@ class AnswerJudge:
         """Somebody asks to charge a saved card."""
         self.charge_asks[key] += 1
 
-    def charged_saved(self, charged: dict[Key, set[str]]) -> None:
-        """Saved cards were charged: no more often than somebody asked for it."""
-        for key, keys in charged.items():
-            self.check(len(keys) <= self.charge_asks[key], "one try", f"{key[1]}: {len(keys)} tries with a saved card")
+    def charged_saved(self, charged: dict[tuple[str, str, str], set[str]]) -> None:
+        """Saved cards were charged: no more often than somebody asked for it.
+
+        One PaymentIntent at a time: after one that was cancelled meanwhile, a call goes on with the next.
+        """
+        for (namespace, booking, intent_id), keys in charged.items():
+            asked = self.charge_asks[namespace, booking]
+            self.check(len(keys) <= asked, "one try", f"{intent_id} of {booking}: {len(keys)} tries with a saved card")
 
     def charged(self, shop: "Shop", booking_id: str, reply: ConfirmedPayment) -> None:
         """What is said to be paid with a saved card is paid, and is this booking's."""
