@@ -54,12 +54,12 @@ def _module(path: str) -> object:
     return importlib.import_module(".".join(("airport_payments", *parts)))
 
 
-def _find(names: dict[str, object], function: str) -> FunctionType:
-    found: object = None
-    for part in function.split("."):
-        found = names[part]
-        names = vars(found)
-    found = getattr(found, "__func__", found)
+def _find(names, function: str) -> FunctionType:
+    *classes, name = function.split(".")
+    for part in classes:
+        names = vars(names[part])
+    found = names[name]
+    found = getattr(found, "fget", getattr(found, "__func__", found))
     assert isinstance(found, FunctionType), function
     return found
 
@@ -88,6 +88,17 @@ def _same(one: object, other: object) -> bool:
         and len(one.co_consts) == len(other.co_consts)
         and all(_same(*pair) for pair in zip(one.co_consts, other.co_consts, strict=True))
     )
+
+
+class _Visitor(MutationVisitor):
+    """mutmut's own, which leaves out all that is decorated; here properties are changed too."""
+
+    def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.FunctionDef) and len(node.decorators) == 1:
+            decorator = node.decorators[0].decorator
+            if isinstance(decorator, cst.Name) and decorator.value == "property":
+                return False
+        return super()._skip_node_and_children(node)
 
 
 class _WithoutCasts(ast.NodeTransformer):
@@ -123,7 +134,7 @@ def mutants(path: str) -> list[Mutant]:
     """Return the mutants of a file, in its order, but those that are the same when they run."""
     text = (PACKAGE / path).read_text()
     wrapper = MetadataWrapper(cst.parse_module(text))
-    visitor = MutationVisitor(mutation_operators, get_ignored_lines(path, text, wrapper))
+    visitor = _Visitor(mutation_operators, get_ignored_lines(path, text, wrapper))
     wrapper.visit(visitor)
     positions, parents = wrapper.resolve(PositionProvider), wrapper.resolve(ParentNodeProvider)
     wrapper.resolve(OuterFunctionProvider)
