@@ -1,4 +1,4 @@
-"""The two frameworks behind one interface: a request in raw headers and bytes in, the whole answer out."""
+"""The frameworks behind one interface: a request in raw headers and bytes in, the whole answer out."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class InFastApi:
 
 
 class InFlask:
-    """The Flask example behind werkzeug's WSGI client."""
+    """An example of WSGI behind werkzeug's client."""
 
     def __init__(self, module, at_exit: list) -> None:
         self.module = module

@@ -1,8 +1,9 @@
-"""Drives both example apps in process, over one interface: the module as it ships, a fake Stripe, a SQLite file."""
+"""Drives the example apps in process, over one interface: the module as it ships, a fake Stripe, a SQLite file."""
 
 from __future__ import annotations
 
 import atexit
+import importlib
 import importlib.util
 import itertools
 import json
@@ -18,6 +19,8 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
+from examples import airport
+from tests import on_django
 
 from airport_payments import AsyncPaymentGateway, Booking, BookingStatus, Money, PaymentGateway, runner, runner_async
 from airport_payments.stripe_api import results
@@ -26,7 +29,7 @@ from airport_payments.testing.fake_stripe import sign
 
 from .frameworks import Headers, InFastApi, InFlask, Reply
 
-KINDS = ("fastapi", "flask")
+KINDS = ("fastapi", "flask", "django")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 API_KEY = "sk_test_CANARYapikey000"
@@ -237,6 +240,8 @@ def environment(database: Path, **changes: str | None) -> dict[str, str | None]:
 
 def load(kind: str):
     """Run an example's module afresh: it reads the environment while it is imported."""
+    if kind == "django":
+        return load_django()
     name = f"examples.{kind}_app.app_{next(_numbers)}"
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{kind}_app" / "app.py")
     module = importlib.util.module_from_spec(spec)
@@ -246,6 +251,17 @@ def load(kind: str):
     finally:
         del sys.modules[name]
     return module
+
+
+def load_django():
+    """Run the example's part that makes the gateway afresh, on the database that the environment names."""
+    from examples.django_app.database import database
+
+    on_django.use("default", database(airport.database_url()))
+    name = "examples.django_app.payments"
+    payments = importlib.reload(sys.modules[name]) if name in sys.modules else importlib.import_module(name)
+    on_django.copied("default")
+    return on_django.Module(payments)
 
 
 async def _no_work_async(self, stop, every_s=1.0):
@@ -285,6 +301,8 @@ def open_shop(kind: str, folder: Path, **changes: str | None):
         patch.setattr(root, "level", logging.DEBUG)
         root.addHandler(log)
         module = load(kind)
+        if kind == "django":
+            at_exit.append(on_django.close)
         app = InFastApi(module) if kind == "fastapi" else InFlask(module, at_exit)
         shop = Shop(kind, app, fake, database, log)
         fake.send_webhooks_to(lambda body, header: shop.webhook(body, header).status, WEBHOOK_SECRET)

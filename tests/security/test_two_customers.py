@@ -143,6 +143,10 @@ def addresses(shop) -> set[str]:
     """The addresses that an app serves, with `{id}` for the booking's id."""
     if shop.kind == "fastapi":
         paths = list(shop.app.module.app.openapi()["paths"])
+    elif shop.kind == "django":
+        from examples.django_app.urls import urlpatterns
+
+        paths = [f"/{one.pattern}" for one in urlpatterns]
     else:
         rules = [str(rule) for rule in shop.app.module.app.url_map.iter_rules()]
         paths = [rule for rule in rules if not rule.startswith("/static")]

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+from django.db import connections
 from examples import psycopg_repository
+from examples.django_app import models
+from examples.django_app.repository import DjangoBookingRepository
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -31,6 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from tests import on_django  # noqa: F401 - sets up Django, which its models need
 from tests.postgres import Schema
 from tests.storage.stores import hurry
 
@@ -343,3 +347,52 @@ class Pool:
         finally:
             taken.rollback()
             self.idle.put(taken)
+
+
+class OnDjango(Harness):
+    """The repository of examples/django_app. Each call gives its connection back, as a request does in the end."""
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+
+    def code(self) -> Sequence[Path]:
+        return [Path(models.__file__).parent]
+
+    @contextmanager
+    def repository(self) -> Iterator[Any]:
+        yield _AsRequests(DjangoBookingRepository(self.alias), self.alias)
+
+    def write_booking(self, booking: Booking) -> None:
+        price = booking.price
+        values = {"owner": booking.owner, "amount_minor": price.amount_minor, "currency": price.currency}
+        values |= {"status": booking.status.value, "hold_until": booking.hold_until}
+        try:
+            models.Booking.objects.using(self.alias).update_or_create(id=booking.id, defaults=values)
+        finally:
+            connections[self.alias].close()
+
+    def read_booking(self, booking_id: str) -> Booking | None:
+        try:
+            row = models.Booking.objects.using(self.alias).filter(pk=booking_id).first()
+        finally:
+            connections[self.alias].close()
+        if row is None:
+            return None
+        price = Money(row.amount_minor, row.currency)
+        return Booking(row.id, row.owner, price, BookingStatus(row.status), row.hold_until)
+
+
+class _AsRequests:
+    def __init__(self, repository: Any, alias: str) -> None:
+        self._repository, self._alias = repository, alias
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._repository, name)
+
+        def call(*given: Any, **named: Any) -> Any:
+            try:
+                return method(*given, **named)
+            finally:
+                connections[self._alias].close()
+
+        return call

@@ -6,8 +6,19 @@ from typing import Any
 
 import pytest
 from examples import psycopg_repository
+from examples.django_app.database import database
+from tests import on_django
 from tests.postgres import Schema
-from tests.storage.harnesses import BOOKINGS, InMemory, OnAsyncSqlite, OnFlights, OnPostgresql, OnPsycopg, OnSqlite
+from tests.storage.harnesses import (
+    BOOKINGS,
+    InMemory,
+    OnAsyncSqlite,
+    OnDjango,
+    OnFlights,
+    OnPostgresql,
+    OnPsycopg,
+    OnSqlite,
+)
 from tests.storage.stores import TABLES
 
 from airport_payments.storage.memory import AsyncMemoryBookingRepository, MemoryBookingRepository
@@ -93,3 +104,26 @@ class TestPlainPsycopg(KeepingConformance):
     def harness(self, psycopg_schema: Schema) -> Any:
         emptied(psycopg_schema, "bookings", "payment_ledgers", "payment_index", "payment_history")
         return OnPsycopg(psycopg_schema)
+
+
+@pytest.fixture(scope="session")
+def django_databases(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Schema | None]]:
+    """The example's tables in each database, as Django's migrations make them."""
+    schema = Schema(postgres_dsn)
+    found: dict[str, Schema | None] = {"django-sqlite": None, "django-postgresql": schema}
+    path = tmp_path_factory.mktemp("django") / "airport.db"
+    on_django.use("django-sqlite", database(f"sqlite:///{path}"))
+    on_django.use("django-postgresql", on_django.postgresql(schema))
+    for alias in found:
+        on_django.migrate(alias)
+    yield found
+    schema.drop()
+
+
+class TestDjango(KeepingConformance):
+    """The Django example, on both databases."""
+
+    @pytest.fixture(params=["django-sqlite", pytest.param("django-postgresql", marks=pytest.mark.thorough)])
+    def harness(self, request: pytest.FixtureRequest, django_databases: dict[str, Schema | None]) -> Any:
+        on_django.emptied(request.param)
+        return OnDjango(request.param)

@@ -1,0 +1,1 @@
+"""The Django example: payments, webhook and worker on the Django ORM."""
