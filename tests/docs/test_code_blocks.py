@@ -103,6 +103,11 @@ def run_python(name: str, blocks: list[Block], folder: Path, monkeypatch: pytest
     for variable, value in VARIABLES.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.chdir(folder)
+    if name.endswith("django.md"):
+        from tests import on_django
+
+        # Django reads its settings once in a process, which other tests do, too: this page gets a database of its own.
+        on_django.use("default", {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "airport.db")})
     fake = FakeStripe()
     page = PythonBlocks("docs_" + re.sub(r"\W", "_", name), fake)
     monkeypatch.setitem(sys.modules, page.module.__name__, page.module)

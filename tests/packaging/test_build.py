@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("build")]  # one worker b
 
 DEPENDENCIES = {"stripe", "pydantic", "httpx", "typing-extensions"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-EXTRAS = {"sqlalchemy", "postgres", "fastapi", "flask", "demo", "test", "check", "build"}
+EXTRAS = {"sqlalchemy", "postgres", "fastapi", "flask", "django", "demo", "test", "check", "build"}
 
 
 def _copy(folder: Path) -> Path:
