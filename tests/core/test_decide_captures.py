@@ -115,6 +115,29 @@ class TestAuthorised:
         assert isinstance(driver.cancel(), CancelReply)
         assert driver.booking.status is BookingStatus.CANCELLED
 
+    def test_after_that_another_payment_that_is_still_open_is_cancelled_before_the_booking(self) -> None:
+        driver = Driver(policy=AT_AUTHORISATION)
+        driver.request(seen("requires_payment_method"))
+        driver.event(view("canceled"), "evt_gone")
+        driver.request(seen("requires_payment_method", "a2", "pi_00000002"), attempt="a2")
+        driver.team(status=BookingStatus.CONFIRMED)
+        cancelled = driver.cancel(
+            seen("requires_payment_method", "a2", "pi_00000002"), seen("canceled", "a2", "pi_00000002")
+        )
+        assert isinstance(cancelled, CancelReply)
+        assert [p.state for p in driver.payments] == [PaymentState.CANCELED, PaymentState.CANCELED]
+        assert driver.booking.status is BookingStatus.CANCELLED
+
+    def test_a_payment_that_we_were_cancelling_confirmed_nothing_that_could_be_lost(self) -> None:
+        driver = Driver(policy=AT_AUTHORISATION)
+        driver.request(seen("requires_payment_method"))
+        driver.team(price=Money(1234, PRICE.currency))
+        driver.tick(seen("requires_payment_method"), seen("canceled"))
+        assert driver.payment.state is PaymentState.CANCELED
+        driver.team(status=BookingStatus.CONFIRMED)
+        assert isinstance(driver.cancel(), BookingAlreadyPaid)
+        assert driver.booking.status is BookingStatus.CONFIRMED
+
     def test_it_is_released_when_the_team_cancels_its_row_and_nobody_is_told_that_it_is_lost(self) -> None:
         driver = authorised(AT_AUTHORISATION)
         driver.changed(seen("canceled"), status=BookingStatus.CANCELLED)
