@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from tests.support import BOOKING_ID, INTENT_ID, PRICE, Driver, declined, opened, view
+from tests.support import BOOKING_ID, INTENT_ID, POLICY, PRICE, Driver, declined, opened, view
 
 from airport_payments.core.decide.draft import Unplaced
 from airport_payments.core.facts import IntentObserved
-from airport_payments.core.model import BookingStatus, Place
+from airport_payments.core.model import BookingStatus, Place, ReviewReason, Surplus
 from airport_payments.core.money import Money
 from airport_payments.core.reconcile import Difference, DifferenceKind, ReconcileReport, differences
 
@@ -71,6 +71,20 @@ class TestRebuild:
             driver.event(view("canceled"))
             rebuilt(driver, seen)
             assert driver.payments[1].stray
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({"received_minor": 1}, ReviewReason.AMOUNT_MISMATCH),
+            ({"amount": Money(PRICE.amount_minor + 1, PRICE.currency)}, ReviewReason.PRICE_CHANGED),
+        ],
+    )
+    def test_money_that_confirms_nothing_waits_for_a_person_though_surplus_goes_back(self, changes, reason) -> None:
+        """What this database forgot about it, such as a capture of a part, may be why it does not fit."""
+        driver = Driver(policy=replace(POLICY, surplus=Surplus.REFUND))
+        rebuilt(driver, view("succeeded", **changes))
+        assert (driver.payment.place, driver.payment.review) == (Place.REVIEW, reason)
+        assert driver.refunds == ()
 
     def test_it_is_asked_first_whether_another_booking_has_it(self) -> None:
         driver = Driver()

@@ -202,7 +202,11 @@ class Oracle(AnswerJudge, EndJudge):
             self.placed_refunded(shop, now, any(true.values()), truth.id)
             return
         self.check(now.review and true[now.review], "S2", f"{truth.id} was put in review: {now.review} is not so")
-        held = shop.settings.policy.surplus is Surplus.REVIEW or now.review is ReviewReason.UNKNOWN_ATTEMPT
+        # What a restored backup forgot is put back and judged in one step: what became of it before, nobody here knows.
+        put_back = not now.stray and all(p.attempt_id != now.attempt_id for p in change.read.ledger.payments)
+        if put_back:
+            self.check(self.restored, "S2", f"{truth.id} was put back, and no backup was restored")
+        held = shop.settings.policy.surplus is Surplus.REVIEW or now.review is ReviewReason.UNKNOWN_ATTEMPT or put_back
         self.check(held, "S11", f"{truth.id} is in review; by the settings it goes back")
 
     def _went_back(self, payment: Payment) -> bool:

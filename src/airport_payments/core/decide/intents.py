@@ -305,12 +305,17 @@ def _collect(draft: Draft, payment: Payment, view: IntentView) -> None:
         draft.put(replace(payment, place=Place.REFUNDED))
         if reason is None and draft.policy.refund_cancels_booking:
             draft.cancel_booking(CancelReason.REFUNDED)  # as it ends when the payment is heard of first
-    elif draft.policy.surplus is Surplus.REFUND and reason is not ReviewReason.UNKNOWN_ATTEMPT:
-        # Not what this database never asked for: after a restored backup that may well have been a good payment.
+    elif draft.policy.surplus is Surplus.REFUND and _asked_for(draft, payment):
+        # Not what this database forgot or never asked for: after a restored backup that may well be a good payment.
         payment = draft.put(replace(payment, place=Place.REFUNDED))
         order_refund(draft, payment, payment.rest_minor)
     else:
         to_review(draft, payment, reason)
+
+
+def _asked_for(draft: Draft, payment: Payment) -> bool:
+    """Return whether this database asked for the payment, and remembers what became of it until now."""
+    return not payment.stray and any(p.attempt_id == payment.attempt_id for p in draft.read.ledger.payments)
 
 
 def _objection(draft: Draft, payment: Payment, view: IntentView, amount_minor: int) -> ReviewReason | None:
