@@ -128,6 +128,14 @@ class TestAuthorised:
         assert [p.state for p in driver.payments] == [PaymentState.CANCELED, PaymentState.CANCELED]
         assert driver.booking.status is BookingStatus.CANCELLED
 
+    def test_after_one_whose_amount_was_changed_at_stripe_is_cancelled_the_team_can_cancel_the_booking(self) -> None:
+        driver = authorised(AT_AUTHORISATION)
+        driver.event(replace(view("requires_capture"), amount=Money(1, PRICE.currency)), "evt_edited")
+        driver.tick(seen("requires_capture"), seen("canceled"))
+        assert driver.announced == ["AuthorizationLost"]
+        assert isinstance(driver.cancel(), CancelReply)
+        assert driver.booking.status is BookingStatus.CANCELLED
+
     def test_a_payment_that_we_were_cancelling_confirmed_nothing_that_could_be_lost(self) -> None:
         driver = Driver(policy=AT_AUTHORISATION)
         driver.request(seen("requires_payment_method"))

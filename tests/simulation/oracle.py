@@ -243,7 +243,7 @@ class Oracle(AnswerJudge, EndJudge):
         # The authorisation that had confirmed it ended, and whoever cancels knows that.
         policy = shop.settings.policy
         ended = (p for p in ledger.payments if p.state is PaymentState.CANCELED)
-        lost = policy.confirm_at_authorization and any(not p.closing and not p.stray for p in ended)
+        lost = policy.confirm_at_authorization and any(not p.closing for p in ended)
         released = released or (lost and key in self.cancels)
         self.check(row.status is BookingStatus.PENDING or released, "S2", f"cancelled while {row.status}")
         self.check(ledger.attached is None, "S2", "cancelled, and it is paid")

@@ -144,6 +144,8 @@ def _canceled(draft: Draft, payment: Payment, view: IntentView) -> None:
             failure=None,
             look_at=None,
             place=Place.NONE,
+            # What remains of having confirmed the booking: `cancel` knows it by this.
+            closing=payment.closing and payment.place is not Place.ATTACHED,
         )
     )
     if payment.place is not Place.ATTACHED:

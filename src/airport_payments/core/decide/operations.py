@@ -37,13 +37,12 @@ def ask_cancel(draft: Draft, asker: CancelRequested, fresh: IntentView | None) -
             return None, BookingAlreadyPaid(
                 "the booking is confirmed, and not by a payment of ours: cancel it yourself"
             )
-        if not confirmed_otherwise:
+        if not confirmed_otherwise or draft.live() is None:
             draft.note("cancel", f"to be cancelled: {asker.reason.value}")
-            draft.cancelling = asker.reason
-        elif draft.live() is None:
-            # There is no authorisation left to release first. Another payment that is open is cancelled before.
-            draft.note("cancel", f"to be cancelled: {asker.reason.value}")
-            draft.cancel_booking(asker.reason)
+            if confirmed_otherwise:
+                draft.cancel_booking(asker.reason)  # there is no authorisation left to release first
+            else:
+                draft.cancelling = asker.reason
         settle(draft)
     live = draft.live()
     if live is not None:
@@ -59,10 +58,10 @@ def ask_cancel(draft: Draft, asker: CancelRequested, fresh: IntentView | None) -
 def _lost(draft: Draft) -> bool:
     """Return whether an authorisation may have confirmed the booking that is not there any more.
 
-    One that we were cancelling confirmed nothing: what confirms a booking is not being closed.
+    What was canceled because we wanted it closed had confirmed nothing.
     """
-    ended = (p for p in draft.payments if p.state is PaymentState.CANCELED)
-    return draft.policy.confirm_at_authorization and any(not p.closing and not p.stray for p in ended)
+    ended = any(p.state is PaymentState.CANCELED and not p.closing for p in draft.payments)
+    return draft.policy.confirm_at_authorization and ended
 
 
 def _has_money(payment: Payment) -> bool:
