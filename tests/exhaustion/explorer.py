@@ -154,15 +154,6 @@ class World:
                 actor.coroutine.close()
 
 
-def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine to its end, with nobody between."""
-    try:
-        while True:
-            coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-
-
 @dataclass
 class Report:
     """What was played."""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from tests.exhaustion.explorer import Actor, Call, Fault, Killed, Violation, World, drive, point
+from tests.exhaustion.explorer import Actor, Call, Fault, Killed, Violation, World, point
 from tests.simulation.books import WAITING, Books, Intent, Told
+from tests.simulation.sched import drive
 
 from airport_payments import AsyncPaymentGateway, Booking, BookingStatus, Money, StripeSettings
 from airport_payments.core.announcements import Announcement, BookingConfirmed
