@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 from airport_payments.core.decide.route import EventHead
 from airport_payments.core.errors import InvalidSignature
 from airport_payments.core.facts import DisputeObserved, IntentView, RefundObserved, RefundsHinted
+from airport_payments.core.ids import is_text
 from airport_payments.core.secret import Secret
 from airport_payments.stripe_api.marks import META_BOOKING, META_NAMESPACE
 from airport_payments.stripe_api.results import Unreadable
@@ -205,19 +206,10 @@ def to_bytes(payload: bytes | bytearray | str) -> bytes:
     if not isinstance(payload, str):
         del payload
         raise InvalidSignature("the body is not bytes")
-    encoded = _encoded(payload)
-    if encoded is None:
+    if not is_text(payload):  # asked for rather than caught: a UnicodeEncodeError would hold the whole text
         del payload
         raise InvalidSignature("the body is not UTF-8")
-    return encoded
-
-
-def _encoded(text: str) -> bytes | None:
-    # It returns rather than raises: a UnicodeEncodeError holds the whole text, and an error keeps the one before it.
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return None
+    return payload.encode()
 
 
 def parse_event(body: bytes) -> Event:
