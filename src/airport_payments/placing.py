@@ -1,7 +1,6 @@
 """What is to be known of an event before a booking is loaded: that it is Stripe's, whose it is, and what it shows."""
 
 import logging
-from traceback import clear_frames
 from typing import Final, TypeAlias
 
 from airport_payments.core.commands import Fetch, RetrieveCharge, RetrieveDispute, RetrieveRefund
@@ -117,23 +116,18 @@ def _unreadable(event_id: str) -> InternalError:
 
 
 def verified(body: bytes, signature: str | None, settings: StripeSettings, now_s: float) -> Event:
-    """Return the event of a webhook. Raises as `construct_event`; what is raised keeps nothing of the body."""
+    """Return the event of a webhook. Raises as `construct_event`, and `InvalidSignature` for NaN or Infinity in the body.
+
+    What is raised keeps nothing of the body.
+    """
+    from airport_payments.stripe_api.wire import has_constants  # noqa: PLC0415 - loads pydantic, which importing must not
+
     try:
         body = to_bytes(body)
         event = construct_event(body, signature, settings.secrets, tolerance=settings.tolerance_s, now=now_s)
-        _refuse_constants(body)
-    except BaseException as error:
-        clear_frames(error.__traceback__)
-        raise
-    else:
-        return event
+        if not has_constants(body):
+            return event
+        del event
+        raise InvalidSignature("the body is not JSON")
     finally:
         del body
-
-
-def _refuse_constants(body: bytes) -> None:
-    """Refuse a signed body with NaN or Infinity: it is not JSON. Raises `InvalidSignature`."""
-    from airport_payments.stripe_api.wire import has_constants  # noqa: PLC0415 - loads pydantic, which importing must not
-
-    if has_constants(body):
-        raise InvalidSignature("the body is not JSON")
