@@ -65,9 +65,7 @@ class DjangoBookingRepository:
             try:
                 # durable: True means committed. Inside a transaction of somebody else's, Django raises instead.
                 with transaction.atomic(self._using, durable=True):
-                    written = self._write(change)
-                    transaction.set_rollback(not written, self._using)
-                    return written
+                    return self._write(change)  # it writes nothing before it knows that all of it fits
             except (IntegrityError, OperationalError) as error:
                 if _why(error) in LOST_RACES:
                     return False
