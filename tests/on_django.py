@@ -90,15 +90,14 @@ def copied(alias: str) -> None:
         path.write_bytes(_template())
 
 
-def add(alias: str, booking: Booking) -> None:
-    """Insert a booking, as the team's own code would."""
+def put(alias: str, booking: Booking) -> None:
+    """Insert a booking, or overwrite it, as the team's own code would."""
     from examples.django_app import models
 
     price = booking.price
-    models.Booking.objects.using(alias).create(
-        id=booking.id, owner=booking.owner, amount_minor=price.amount_minor, currency=price.currency,
-        status=booking.status.value, hold_until=booking.hold_until,
-    )  # fmt: skip
+    values = {"owner": booking.owner, "amount_minor": price.amount_minor, "currency": price.currency}
+    values |= {"status": booking.status.value, "hold_until": booking.hold_until}
+    models.Booking.objects.using(alias).update_or_create(id=booking.id, defaults=values)
 
 
 class Module:
@@ -114,7 +113,7 @@ class Module:
 
     def add_booking(self, booking: Booking) -> bool:
         """Insert a booking, as the team's own code would."""
-        add("default", booking)
+        put("default", booking)
         return True
 
     def set_booking_status(self, booking_id: str, status: BookingStatus) -> bool:

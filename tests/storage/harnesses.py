@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
-from tests import on_django  # noqa: F401 - sets up Django, which its models need
+from tests import on_django
 from tests.postgres import Schema
 from tests.storage.stores import hurry
 
@@ -363,11 +363,8 @@ class OnDjango(Harness):
         yield _AsRequests(DjangoBookingRepository(self.alias), self.alias)
 
     def write_booking(self, booking: Booking) -> None:
-        price = booking.price
-        values = {"owner": booking.owner, "amount_minor": price.amount_minor, "currency": price.currency}
-        values |= {"status": booking.status.value, "hold_until": booking.hold_until}
         try:
-            models.Booking.objects.using(self.alias).update_or_create(id=booking.id, defaults=values)
+            on_django.put(self.alias, booking)
         finally:
             connections[self.alias].close()
 

@@ -29,7 +29,7 @@ def test_thirty_two_copies_of_one_event_have_one_effect(postgres_dsn: str) -> No
         gateway = PaymentGateway(
             repository, StripeSettings(API_KEY, WEBHOOK_SECRET), http_client=httpx.Client(transport=fake.transport())
         )
-        on_django.add("copies", Booking("b-1", "alice", PRICE))
+        on_django.put("copies", Booking("b-1", "alice", PRICE))
         fake.pay(gateway.create_payment("b-1", owner="alice", amount=PRICE).payment_intent_id)
         sent: list[tuple[bytes, str]] = []
         fake.send_webhooks_to(lambda body, signature: sent.append((body, signature)) or 200, WEBHOOK_SECRET)
