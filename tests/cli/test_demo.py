@@ -77,8 +77,8 @@ def test_a_kill_loses_little(processes, tmp_path):
     first.process.kill()
 
     customer = Customer(start_demo(processes, tmp_path).url, customer.token)
-    customer.pay(intent["clientSecret"])
-    customer.wait_until(booking, "completed")
+    assert customer.pay(intent["clientSecret"]).json()["status"] == "succeeded"
+    assert customer.wait_until(booking, "completed")["bookingStatus"] == "confirmed"
 
 
 def test_reset_forgets(processes, tmp_path):
