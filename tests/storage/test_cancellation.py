@@ -118,14 +118,13 @@ def test_a_task_cancelled_in_the_middle_of_its_transaction_leaves_it_to_the_thre
     reached = asyncio.Event()
 
     def plan() -> Any:
-        yield "UPDATE airport_bookings SET status = 'cancelled'", [()]
+        yield "UPDATE airport_bookings SET status = 'cancelled'", [()], True
         loop.call_soon_threadsafe(reached.set)
-        yield "UPDATE airport_bookings SET owner = 'cust_2'", [()]
-        return True
+        yield "UPDATE airport_bookings SET owner = 'cust_2'", [()], True
 
     async def cancel_in_the_middle() -> None:
         task = asyncio.ensure_future(store.repository._database.run(in_thread, write, plan()))
-        await reached.wait()
+        await asyncio.wait_for(reached.wait(), 20)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -362,7 +362,7 @@ def test_ctrl_c_at_any_line_of_a_save_leaves_no_transaction_and_all_or_nothing(t
 
 
 def broken_off(error: type[BaseException]) -> Any:
-    yield "UPDATE airport_bookings SET status = 'cancelled'", [()]
+    yield "UPDATE airport_bookings SET status = 'cancelled'", [()], True
     raise error
 
 

@@ -99,10 +99,8 @@ class Database:
         lease = connection.connection
         for sql in self._driver.opening(lease.driver_connection):
             connection.exec_driver_sql(sql)
-        try:
-            sql, rows = next(plan)
-            while True:
-                result = connection.exec_driver_sql(sql, rows[0] if len(rows) == 1 else list(rows))
-                sql, rows = plan.send(self._driver.count(result))
-        except StopIteration as end:
-            return bool(end.value)
+        for sql, rows, exactly_one in plan:
+            result = connection.exec_driver_sql(sql, rows[0] if len(rows) == 1 else list(rows))
+            if self._driver.count(result) != 1 and exactly_one:
+                return False
+        return True

@@ -1,6 +1,6 @@
 """What a dialect gives the repositories, and which one an engine has. The dialects are `sqlite` and `postgresql`."""
 
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -13,10 +13,10 @@ from airport_payments.storage.sqlalchemy.statements import Parameters, Statement
 from airport_payments.storage.sqlalchemy.tables import Tables
 
 Row: TypeAlias = Sequence[Any]
-# One statement with a row of parameters or several; the answer is how many rows it wrote.
-Step: TypeAlias = tuple[str, Sequence[Parameters]]
-# Steps of one transaction. What it returns says whether to commit: False means that nothing is to be written.
-Plan: TypeAlias = Generator[Step, int, bool]
+# One statement with a row of parameters or several, and whether it has to write exactly one row.
+Step: TypeAlias = tuple[str, Sequence[Parameters], bool]
+# The steps of one transaction. Where one writes another number of rows than it has to, nothing is to be written.
+Plan: TypeAlias = Iterable[Step]
 DriverConnection: TypeAlias = Any  # of four drivers, which have no type in common
 
 

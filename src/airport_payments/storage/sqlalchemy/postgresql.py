@@ -99,7 +99,7 @@ class _Postgresql:
     def plan(self, change: Change, values: Values) -> Plan:
         """Return the one step that writes a change."""
         statement, all_values = self.statements.save(change, values)
-        return (yield statement.sql, [statement.bind(all_values)]) == 1
+        return [(statement.sql, [statement.bind(all_values)], True)]
 
     def count(self, result: CursorResult[Any]) -> int:
         """Return the count of what RETURNING gave."""

@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, Singleto
 from airport_payments.core.codec import to_us
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.dialects import Plan, Row
+from airport_payments.storage.sqlalchemy.dialects import Plan, Row, Step
 from airport_payments.storage.sqlalchemy.rows import index_rows
 from airport_payments.storage.sqlalchemy.sqlite_statements import SqliteStatements
 from airport_payments.storage.sqlalchemy.statements import (
@@ -101,11 +101,11 @@ class Sqlite:
 
     def write(self, connection: sqlite3.Connection, statement: Statement, values: Values) -> bool:
         """Run one writing statement; whether it wrote exactly one row."""
-        return write(connection, _one(statement, values))
+        return write(connection, [_step(statement, values)])
 
     def erase(self, connection: sqlite3.Connection, statement: Statement, values: Values) -> None:
         """Run one deleting statement."""
-        write(connection, _any(statement, values))
+        write(connection, [_step(statement, values, exactly_one=False)])
 
     def save(self, connection: sqlite3.Connection, change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
@@ -137,7 +137,7 @@ class Sqlite:
 
     def plan(self, change: Change, values: Values) -> Plan:
         """Return the steps that write a change."""
-        # Encoded before the plan starts: from its first step on, every other writer waits.
+        # All is encoded before the first step, for from then on every other writer waits.
         statements = self.statements
         return _save(statements, values, _index_rows(statements, change), _notes(statements, change))
 
@@ -185,8 +185,8 @@ class Aiosqlite:
 
 
 def write(connection: sqlite3.Connection, plan: Plan) -> bool:
-    """Run a plan in one transaction; commit if it returns True, and leave nothing behind otherwise."""
-    return transaction(connection, lambda: _drive(connection, plan))
+    """Run a plan in one transaction, or leave nothing behind and return False."""
+    return transaction(connection, lambda: _run(connection, plan))
 
 
 def transaction(connection: sqlite3.Connection, work: Callable[[], bool]) -> bool:
@@ -223,15 +223,13 @@ def _run_all(connection: sqlite3.Connection, statements: Sequence[str]) -> bool:
     return True
 
 
-def _drive(connection: sqlite3.Connection, plan: Plan) -> bool:
-    try:
-        sql, rows = next(plan)
-        while True:
-            cursor = connection.execute(sql, rows[0]) if len(rows) == 1 else connection.executemany(sql, rows)
-            # Not RETURNING: that would cost a quarter of the transaction, and SQLite 3.35.
-            sql, rows = plan.send(cursor.rowcount)
-    except StopIteration as end:
-        return cast("bool", end.value)
+def _run(connection: sqlite3.Connection, plan: Plan) -> bool:
+    for sql, rows, exactly_one in plan:
+        cursor = connection.execute(sql, rows[0]) if len(rows) == 1 else connection.executemany(sql, rows)
+        # Not RETURNING: that would cost a quarter of the transaction, and SQLite 3.35.
+        if exactly_one and cursor.rowcount != 1:
+            return False
+    return True
 
 
 def _driver_begins(connection: sqlite3.Connection) -> bool:
@@ -264,27 +262,19 @@ def _on_driver_connection(connection: "AioConnection", work: Callable[..., T], a
 # ---- the steps ----
 
 
-def _one(statement: Statement, values: Values) -> Plan:
-    return (yield statement.sql, [statement.bind(values)]) == 1
-
-
-def _any(statement: Statement, values: Values) -> Plan:
-    yield statement.sql, [statement.bind(values)]
-    return True
+def _step(statement: Statement, values: Values, *, exactly_one: bool = True) -> Step:
+    return statement.sql, [statement.bind(values)], exactly_one
 
 
 def _save(statements: SqliteStatements, values: Values, index: list[Parameters], notes: list[Parameters]) -> Plan:
-    ledger = statements.next_ledger if values["read_version"] else statements.first_ledger
-    if (yield ledger.sql, [ledger.bind(values)]) != 1:
-        return False
+    plan = [_step(statements.next_ledger if values["read_version"] else statements.first_ledger, values)]
     if index:
-        yield statements.index.sql, index
+        plan.append((statements.index.sql, index, False))
     if notes:
-        yield statements.note.sql, notes
+        plan.append((statements.note.sql, notes, False))
     if "new_status" in values:
-        settle = statements.settle
-        return (yield settle.sql, [settle.bind(values)]) == 1
-    return True
+        plan.append(_step(statements.settle, values))
+    return plan
 
 
 def _index_rows(statements: SqliteStatements, change: Change) -> list[Parameters]:
