@@ -43,17 +43,17 @@ def ignored(event: Event, why: Ignore) -> EventOutcome:
 
 def shown_intent(event: Event, policy: Policy) -> IntentView | None:
     """Return the PaymentIntent that an event shows, None where it has to be fetched."""
-    return None if unsaid(event.head, policy) else event.intent
+    return None if unsaid(event.account, event.context, policy) else event.intent
 
 
 def shown_owner(event: Event, policy: Policy) -> str | None:
     """Return the PaymentIntent whose refund, dispute or charge an event shows, empty for none; None: it does not say."""
-    return None if unsaid(event.head, policy) else event.intent_id
+    return None if unsaid(event.account, event.context, policy) else event.intent_id
 
 
 def shown_aftermath(event: Event, policy: Policy) -> AftermathFact | None:
     """Return what an event shows of collected money, None where it has to be fetched."""
-    return None if unsaid(event.head, policy) else event.aftermath
+    return None if unsaid(event.account, event.context, policy) else event.aftermath
 
 
 def head_of(event: Event, view: IntentView) -> EventHead:

@@ -1,8 +1,9 @@
 """What the library needs of a database: five methods, and three more to forget with, in both colours."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change, HistoryLine, Snapshot
@@ -114,6 +115,18 @@ class AsyncKeepingRepository(AsyncBookingRepository, Protocol):
     async def forget(self, booking_id: str, *, version: int, before: datetime | None) -> None:
         """Delete a booking's history before a time, all of it with None, if its ledger has this version."""
         ...
+
+
+Rule: TypeAlias = Callable[[Snapshot], Change | None]
+
+
+def get_and_save_of(repository: object) -> Callable[..., Any] | None:
+    """Return how a repository of ours reads and saves over one connection, None if it has no such method.
+
+    A class that was derived from it may have a `get` and a `save` of its own: those are called then.
+    """
+    found = vars(type(repository)).get("get_and_save")
+    return None if found is None else functools.partial(found, repository)
 
 
 _KEEPING: Final = ("newest", "owned_by", "forget")

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from airport_payments.core.announcements import Deliver
 from airport_payments.core.commands import Command, Fetch, RetrieveIntent
-from airport_payments.core.decide import decide
 from airport_payments.core.decide.draft import Decision, Unplaced, after
 from airport_payments.core.decide.route import SUBJECTS, Ask, EventOutcome, Ignore, Ours, Subject, route
 from airport_payments.core.errors import Busy, PaymentsError
@@ -28,6 +27,7 @@ from airport_payments.core.facts import (
 from airport_payments.core.ids import PAYMENT_INTENT_ID
 from airport_payments.core.model import Change, Policy, Snapshot
 from airport_payments.core.views import TickReport
+from airport_payments.deciding import Turn
 from airport_payments.loop import (
     MAX_ROUNDS,
     Handlers,
@@ -52,7 +52,7 @@ from airport_payments.placing import (
     shown_intent,
     shown_owner,
 )
-from airport_payments.repository import BookingRepository
+from airport_payments.repository import BookingRepository, get_and_save_of
 from airport_payments.stripe_api.events import Event
 from airport_payments.stripe_api.lists import ListPage, ListReply
 from airport_payments.waiting import Waker
@@ -100,6 +100,7 @@ class Runner:
     ) -> None:
         self.handlers: Handlers[Callable[..., object]] = Handlers(asynchronous=False)
         self._repository = repository
+        self._get_and_save = get_and_save_of(repository) or self._get_then_save
         self._port = port
         self._policy = policy
         self._clock = clock
@@ -248,21 +249,25 @@ class Runner:
         conflicts = 0
         known: Snapshot | None = None
         for round_ in range(MAX_ROUNDS):
-            snapshot = known if known is not None else self._repository.get(booking_id)
-            if snapshot is None:
-                return Decision(None)
-            decision = decide(snapshot, fact, at if at is not None else self._clock(), self._policy)
-            change = decision.change
-            if change is None and known is not None:
+            turn = Turn(fact, self._policy, self._clock if at is None else lambda: at)
+            if known is None:
+                saved = self._get_and_save(booking_id, turn)
+            elif (change := turn(known)) is not None:
+                saved = self._repository.save(change)
+            else:
                 # What was just written stands in for a reading only where the next save checks that it still stands.
                 known = None
                 continue
+            decision, snapshot = turn.decision, turn.snapshot
+            if decision is None or snapshot is None:
+                return Decision(None)
+            if not saved:
+                known = None
+                conflicts += 1
+                self._sleep(pause_s(conflicts, self._draw()))
+                continue
+            change = decision.change
             if change is not None:
-                if not self._repository.save(change):
-                    known = None
-                    conflicts += 1
-                    self._sleep(pause_s(conflicts, self._draw()))
-                    continue
                 snapshot = after(change)
                 log_dead_letters(change)
                 self._committed(change)
@@ -277,6 +282,12 @@ class Runner:
             elif not isinstance(asked, OBSERVED):
                 fact = Answer(act, self._port.perform(act), snapshot.ledger.version, asked)
         return Decision(None, reply=Busy("other writers kept winning"))
+
+    def _get_then_save(self, booking_id: str, turn: Turn) -> bool:
+        """Save what the rules make of what is read. True also if there is nothing to save."""
+        snapshot = self._repository.get(booking_id)
+        change = None if snapshot is None else turn(snapshot)
+        return change is None or self._repository.save(change)
 
     def _committed(self, change: Change) -> None:
         """Wake the worker if the commit left something due."""

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from airport_payments.core.announcements import Deliver
 from airport_payments.core.commands import Command, Fetch, RetrieveIntent
-from airport_payments.core.decide import decide
 from airport_payments.core.decide.draft import Decision, Unplaced, after
 from airport_payments.core.decide.route import SUBJECTS, Ask, EventOutcome, Ignore, Ours, Subject, route
 from airport_payments.core.errors import Busy, PaymentsError
@@ -28,6 +27,7 @@ from airport_payments.core.facts import (
 from airport_payments.core.ids import PAYMENT_INTENT_ID
 from airport_payments.core.model import Change, Policy, Snapshot
 from airport_payments.core.views import TickReport
+from airport_payments.deciding import Turn
 from airport_payments.loop import (
     MAX_ROUNDS,
     Handlers,
@@ -51,7 +51,7 @@ from airport_payments.placing import (
     shown_intent,
     shown_owner,
 )
-from airport_payments.repository import AsyncBookingRepository
+from airport_payments.repository import AsyncBookingRepository, get_and_save_of
 from airport_payments.stripe_api.events import Event
 from airport_payments.stripe_api.lists import ListPage, ListReply
 from airport_payments.waiting_async import AsyncWaker
@@ -99,6 +99,7 @@ class AsyncRunner:
     ) -> None:
         self.handlers: Handlers[Callable[..., Awaitable[object]]] = Handlers(asynchronous=True)
         self._repository = repository
+        self._get_and_save = get_and_save_of(repository) or self._get_then_save
         self._port = port
         self._policy = policy
         self._clock = clock
@@ -247,21 +248,25 @@ class AsyncRunner:
         conflicts = 0
         known: Snapshot | None = None
         for round_ in range(MAX_ROUNDS):
-            snapshot = known if known is not None else await self._repository.get(booking_id)
-            if snapshot is None:
-                return Decision(None)
-            decision = decide(snapshot, fact, at if at is not None else self._clock(), self._policy)
-            change = decision.change
-            if change is None and known is not None:
+            turn = Turn(fact, self._policy, self._clock if at is None else lambda: at)
+            if known is None:
+                saved = await self._get_and_save(booking_id, turn)
+            elif (change := turn(known)) is not None:
+                saved = await self._repository.save(change)
+            else:
                 # What was just written stands in for a reading only where the next save checks that it still stands.
                 known = None
                 continue
+            decision, snapshot = turn.decision, turn.snapshot
+            if decision is None or snapshot is None:
+                return Decision(None)
+            if not saved:
+                known = None
+                conflicts += 1
+                await self._sleep(pause_s(conflicts, self._draw()))
+                continue
+            change = decision.change
             if change is not None:
-                if not await self._repository.save(change):
-                    known = None
-                    conflicts += 1
-                    await self._sleep(pause_s(conflicts, self._draw()))
-                    continue
                 snapshot = after(change)
                 log_dead_letters(change)
                 self._committed(change)
@@ -276,6 +281,12 @@ class AsyncRunner:
             elif not isinstance(asked, OBSERVED):
                 fact = Answer(act, await self._port.perform(act), snapshot.ledger.version, asked)
         return Decision(None, reply=Busy("other writers kept winning"))
+
+    async def _get_then_save(self, booking_id: str, turn: Turn) -> bool:
+        """Save what the rules make of what is read. True also if there is nothing to save."""
+        snapshot = await self._repository.get(booking_id)
+        change = None if snapshot is None else turn(snapshot)
+        return change is None or await self._repository.save(change)
 
     def _committed(self, change: Change) -> None:
         """Wake the worker if the commit left something due."""

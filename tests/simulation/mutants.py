@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from tests.simulation.mutant import Patches, mutant
 
-from airport_payments import placing, runner, runner_async
+from airport_payments import deciding, placing, runner, runner_async
 from airport_payments.core import decide as decide_package
 from airport_payments.core.commands import CancelIntent, CreateIntent
 from airport_payments.core.decide import (
@@ -251,7 +251,7 @@ def it_acts_before_it_commits() -> Patches:
             return replace(decision, change=None)
         return decision
 
-    return [(runner, "decide", early), (runner_async, "decide", early)]
+    return [(deciding, "decide", early)]
 
 
 @mutant()
@@ -339,7 +339,7 @@ def signatures_are_not_verified() -> Patches:
 @mutant()
 def an_event_is_acknowledged_before_it_is_saved() -> Patches:
     """S6: 2xx means committed."""
-    real = runner_async.decide
+    real = decide_package.decide
     from airport_payments.core.decide.draft import Applied
 
     def lazy(snapshot: Any, fact: Any, now: Any, policy: Any) -> Any:
@@ -348,7 +348,7 @@ def an_event_is_acknowledged_before_it_is_saved() -> Patches:
             return replace(decision, change=None)
         return decision
 
-    return [(runner, "decide", lazy), (runner_async, "decide", lazy)]
+    return [(deciding, "decide", lazy)]
 
 
 @mutant()

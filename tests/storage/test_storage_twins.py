@@ -34,8 +34,8 @@ TABLE: list[tuple[str, str]] = [
     (r"by psycopg\.", "by psycopg or asyncpg."),
     # what becomes a coroutine, and what awaits it
     (r"^    def (?!__init__)", "    async def "),
-    (r"\bself\._database\.(create|query|write|erase|save)\(", r"await self._database.\1("),
-    (r"\bself\.(run|_save_with_hook|_write_all|_on_save)\(", r"await self.\1("),
+    (r"\bself\._database\.(create|query|write|erase|save|get_and_save)\(", r"await self._database.\1("),
+    (r"\bself\.(run|query|_save_with_hook|_write_all|_on_save)\(", r"await self.\1("),
     (r"\bconnection\.(exec_driver_sql|commit|begin)\(", r"await connection.\1("),
     (r"= connection\.connection$", "= await connection.get_raw_connection()"),
     (r"with driver\.turn, self\._engine\.connect\(\)", "async with self._engine.connect()"),  # tasks never share one

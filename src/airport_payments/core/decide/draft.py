@@ -234,6 +234,8 @@ class Draft:
 
     def answered(self, payment: Payment, kind: type[IntentEffect]) -> None:
         """Forget the payment's command of this kind: it has its answer, or needs none any more."""
+        if not self.effects:
+            return
         left = tuple(e for e in self.effects if e.attempt_id != payment.attempt_id or not isinstance(e, kind))
         if len(left) != len(self.effects):
             self.effects = left

@@ -129,9 +129,9 @@ def account_of(account: str | None, context: str | None) -> str | None:
     return None if context is None else context.rpartition("/")[2]
 
 
-def unsaid(head: EventHead, policy: Policy) -> bool:
+def unsaid(account: str | None, context: str | None, policy: Policy) -> bool:
     """Return whether an event does not say whose it is while the settings name an account: then only Stripe can say."""
-    return head.account is None and head.context is None and (policy.account or policy.context) is not None
+    return account is None and context is None and (policy.account or policy.context) is not None
 
 
 def route(head: EventHead, policy: Policy) -> Route:

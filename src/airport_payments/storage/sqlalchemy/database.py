@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from airport_payments.core.errors import StorageUnavailable
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.dialects import Driver, Plan, Row, driver_of
+from airport_payments.storage.sqlalchemy.dialects import Choose, Driver, Plan, Row, driver_of
 from airport_payments.storage.sqlalchemy.rows import change_values
 from airport_payments.storage.sqlalchemy.statements import Statement, Values
 from airport_payments.storage.sqlalchemy.tables import Tables
@@ -53,6 +53,13 @@ class Database:
         if self._on_save is None and not self._driver.always:
             return self.run(self._driver.save, change, values)
         return self._save_with_hook(change, values)
+
+    def get_and_save(self, values: Values, choose: Choose) -> bool:
+        """Read a booking's rows and write what `choose` makes of them, over one connection unless a hook needs another."""
+        if self._on_save is None and not self._driver.always:
+            return self.run(self._driver.get_and_save, values, choose)
+        chosen = choose(self.query(self.statements.get, values))
+        return chosen if isinstance(chosen, bool) else self._save_with_hook(*chosen)
 
     def run(self, work: Callable[..., T], *args: object) -> T:
         """Return what `work(the driver's connection, *args)` returns."""

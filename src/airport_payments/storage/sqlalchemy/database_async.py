@@ -10,7 +10,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from airport_payments.core.errors import StorageUnavailable
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.dialects import AsyncDriver, Plan, Row, async_driver_of
+from airport_payments.storage.sqlalchemy.dialects import AsyncDriver, Choose, Plan, Row, async_driver_of
 from airport_payments.storage.sqlalchemy.rows import change_values
 from airport_payments.storage.sqlalchemy.statements import Statement, Values
 from airport_payments.storage.sqlalchemy.tables import Tables
@@ -55,6 +55,13 @@ class AsyncDatabase:
         if self._on_save is None and not self._driver.always:
             return await self.run(self._driver.save, change, values)
         return await self._save_with_hook(change, values)
+
+    async def get_and_save(self, values: Values, choose: Choose) -> bool:
+        """Read a booking's rows and write what `choose` makes of them, over one connection unless a hook needs another."""
+        if self._on_save is None and not self._driver.always:
+            return await self.run(self._driver.get_and_save, values, choose)
+        chosen = choose(await self.query(self.statements.get, values))
+        return chosen if isinstance(chosen, bool) else await self._save_with_hook(*chosen)
 
     async def run(self, work: Callable[..., Awaitable[T]], *args: object) -> T:
         """Return what `work(the driver's connection, *args)` returns."""

@@ -1,6 +1,6 @@
 """What a dialect gives the repositories, and which one an engine has. The dialects are `sqlite` and `postgresql`."""
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -17,6 +17,8 @@ Row: TypeAlias = Sequence[Any]
 Step: TypeAlias = tuple[str, Sequence[Parameters], bool]
 # The steps of one transaction. Where one writes another number of rows than it has to, nothing is to be written.
 Plan: TypeAlias = Iterable[Step]
+# Makes a booking's rows the change to write and its values; or says that there is nothing to write, True if that is well.
+Choose: TypeAlias = Callable[[Sequence[Row]], tuple[Change, Values] | bool]
 DriverConnection: TypeAlias = Any  # of four drivers, which have no type in common
 
 
@@ -101,6 +103,10 @@ class Driver(_Dialect, Protocol):
         """Write a whole change, or nothing and return False."""
         ...
 
+    def get_and_save(self, connection: DriverConnection, values: Values, choose: Choose) -> bool:
+        """Read a booking's rows, and write what `choose` makes of them."""
+        ...
+
 
 class AsyncDriver(_Dialect, Protocol):
     """A `Driver` whose methods are awaited."""
@@ -123,6 +129,10 @@ class AsyncDriver(_Dialect, Protocol):
 
     def save(self, connection: DriverConnection, change: Change, values: Values) -> Awaitable[bool]:
         """Write a whole change, or nothing and return False."""
+        ...
+
+    def get_and_save(self, connection: DriverConnection, values: Values, choose: Choose) -> Awaitable[bool]:
+        """Read a booking's rows, and write what `choose` makes of them."""
         ...
 
 

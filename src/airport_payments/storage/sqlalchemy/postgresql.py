@@ -15,7 +15,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.dialects import DriverConnection, Plan, Row
+from airport_payments.storage.sqlalchemy.dialects import Choose, DriverConnection, Plan, Row
 from airport_payments.storage.sqlalchemy.postgresql_statements import PostgresqlStatements
 from airport_payments.storage.sqlalchemy.statements import Statement, Values
 from airport_payments.storage.sqlalchemy.tables import Tables
@@ -171,6 +171,11 @@ class Psycopg(_Postgresql):
                 return False
             raise
 
+    def get_and_save(self, connection: "psycopg.Connection[Row]", values: Values, choose: Choose) -> bool:
+        """Read a booking's rows, and write what `choose` makes of them."""
+        chosen = choose(self.query(connection, self.statements.get, values))
+        return chosen if isinstance(chosen, bool) else self.save(connection, *chosen)
+
 
 class AsyncPsycopg(_Postgresql):
     """A PostgreSQL database behind an async engine of psycopg."""
@@ -230,6 +235,11 @@ class AsyncPsycopg(_Postgresql):
                 return False
             raise
 
+    async def get_and_save(self, connection: "psycopg.AsyncConnection[Row]", values: Values, choose: Choose) -> bool:
+        """Read a booking's rows, and write what `choose` makes of them."""
+        chosen = choose(await self.query(connection, self.statements.get, values))
+        return chosen if isinstance(chosen, bool) else await self.save(connection, *chosen)
+
 
 class _AsyncpgConnection(Protocol):
     """What we use of asyncpg's."""
@@ -286,6 +296,11 @@ class Asyncpg(_Postgresql):
             if self.is_conflict(error):
                 return False
             raise
+
+    async def get_and_save(self, connection: _AsyncpgConnection, values: Values, choose: Choose) -> bool:
+        """Read a booking's rows, and write what `choose` makes of them."""
+        chosen = choose(await self.query(connection, self.statements.get, values))
+        return chosen if isinstance(chosen, bool) else await self.save(connection, *chosen)
 
 
 # ---- errors, of three drivers and of SQLAlchemy's around them ----

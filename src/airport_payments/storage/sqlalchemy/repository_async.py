@@ -15,6 +15,7 @@ from airport_payments.core.model import (
     check_price,
 )
 from airport_payments.core.money import Money
+from airport_payments.repository import Rule
 from airport_payments.storage.sqlalchemy import rows
 from airport_payments.storage.sqlalchemy.booking_table import BookingTable
 from airport_payments.storage.sqlalchemy.database_async import AsyncDatabase, OnSave
@@ -97,6 +98,15 @@ class AsyncSqlAlchemyBookingRepository:
     async def save(self, change: Change) -> bool:
         """Write a change, or nothing and return False."""
         return await self._database.save(change)
+
+    async def get_and_save(self, booking_id: str, rule: Rule) -> bool:
+        """Do `save(rule(snapshot))` for what `get` returns, over one connection. The gateway uses it where it is.
+
+        `rule` may return None: nothing is written then, and the answer is True. Where there is no such booking, it is not
+        called.
+        """
+        values = rows.get_values(self._statements, booking_id)
+        return values is None or await self._database.get_and_save(values, rows.chooser(self._statements, rule))
 
     async def due(self, *, before: datetime, after: str | None, limit: int) -> Sequence[str]:
         """Return ids of bookings with something due."""

@@ -17,6 +17,8 @@ from airport_payments.core.model import (
     Snapshot,
 )
 from airport_payments.core.money import Money
+from airport_payments.repository import Rule
+from airport_payments.storage.sqlalchemy.dialects import Choose
 from airport_payments.storage.sqlalchemy.migrations import VERSION, State
 from airport_payments.storage.sqlalchemy.statements import Statements, Values
 
@@ -120,6 +122,20 @@ def change_values(statements: Statements, change: Change) -> dict[str, object] |
     if change.booking_status is not None:
         values |= statements.bookings.status_values(change.booking_status)
     return values
+
+
+def chooser(statements: Statements, rule: Rule) -> Choose:
+    """Return what makes a booking's rows the change to write and its values; True: nothing to write, False: it cannot be."""
+
+    def choose(found: Sequence[Sequence[Any]]) -> tuple[Change, Values] | bool:
+        snapshot = read_snapshot(statements, found)
+        change = None if snapshot is None else rule(snapshot)
+        if change is None:
+            return True
+        values = change_values(statements, change)
+        return False if values is None else (change, values)
+
+    return choose
 
 
 def index_rows(change: Change) -> list[IndexRow]:

@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, Singleto
 from airport_payments.core.codec import to_us
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change
-from airport_payments.storage.sqlalchemy.dialects import Plan, Row, Step
+from airport_payments.storage.sqlalchemy.dialects import Choose, Plan, Row, Step
 from airport_payments.storage.sqlalchemy.rows import index_rows
 from airport_payments.storage.sqlalchemy.sqlite_statements import SqliteStatements
 from airport_payments.storage.sqlalchemy.statements import (
@@ -111,6 +111,11 @@ class Sqlite:
         """Write a whole change, or nothing and return False."""
         return write(connection, self.plan(change, values))
 
+    def get_and_save(self, connection: sqlite3.Connection, values: Values, choose: Choose) -> bool:
+        """Read a booking's rows, and write what `choose` makes of them."""
+        chosen = choose(self.query(connection, self.statements.get, values))
+        return chosen if isinstance(chosen, bool) else self.save(connection, *chosen)
+
     # ---- for a save in a transaction of SQLAlchemy's ----
 
     always = False
@@ -179,6 +184,10 @@ class Aiosqlite:
     async def save(self, connection: "AioConnection", change: Change, values: Values) -> bool:
         """Write a whole change, or nothing and return False."""
         return await in_thread(connection, write, self._sync.plan(change, values))
+
+    async def get_and_save(self, connection: "AioConnection", values: Values, choose: Choose) -> bool:
+        """Read a booking's rows, and write what `choose` makes of them: one switch between threads for both."""
+        return await in_thread(connection, self._sync.get_and_save, values, choose)
 
 
 # ---- transactions ----
