@@ -62,7 +62,10 @@ def engine_of(make: Callable[..., Any], driver: str, **pool: Any) -> Any:
     where = os.environ["FAULTS_DATABASE"]
     dsn, _, schema = where.partition("#")
     if schema:
-        return Schema(dsn, schema).engine(make, driver, **(pool or {"pool_size": 8, "pool_timeout": 10}))
+        # A connection may break in a way that nobody hears of: what waits for an answer gives up, as the docs advise.
+        limits = {"timeout": 10, "command_timeout": 20} if driver == "asyncpg" else {"connect_timeout": 10}
+        given = pool or {"pool_size": 8, "pool_timeout": 10}
+        return Schema(dsn, schema).engine(make, driver, connect_args=limits, **given)
     return make(f"sqlite{'' if driver == 'psycopg' else '+aiosqlite'}:///{where}", connect_args={"timeout": 20}, **pool)
 
 

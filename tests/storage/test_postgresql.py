@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import psycopg
 import pytest
 from sqlalchemy import create_engine
@@ -237,6 +238,27 @@ def test_of_32_threads_on_one_booking_exactly_one_pays(own: Any) -> None:
             now = load(store, name)
             assert (now.ledger.version, now.booking.status) == (1, BookingStatus.CONFIRMED)
             assert len(store.history(name)) == 2
+
+
+@pytest.mark.parametrize(
+    "kind", [asyncpg.InternalClientError, asyncpg.InterfaceError, ConnectionResetError, TimeoutError]
+)
+def test_whatever_asyncpg_says_of_a_connection_that_broke_the_database_is_away(
+    own: Any, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = own("asyncpg")
+    store.create_tables()
+    store.add_booking(booking())
+
+    async def broken(*_: object) -> None:
+        raise kind("not connected")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncpg.Connection, "fetch", broken)
+        for ask in (lambda: store.get("bk_1"), lambda: store.get_and_save("bk_1", paying)):
+            with pytest.raises(StorageUnavailable, match="not connected"):
+                ask()
+    assert store.get_and_save("bk_1", paying)
 
 
 @pytest.mark.parametrize("driver", ["psycopg-async", "asyncpg"])

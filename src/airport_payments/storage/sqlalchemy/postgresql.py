@@ -254,8 +254,10 @@ class Asyncpg(_Postgresql):
 
     def __init__(self, engine: Engine, tables: Tables) -> None:
         asyncpg = import_module("asyncpg")  # it has no types
-        # It lets the system's own errors through: a refused connection, a time-out.
-        super().__init__(engine, tables, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+        # It lets the system's own errors through: a refused connection, a time-out. Where a connection breaks at an odd
+        # moment, its protocol is "not connected", which it counts as neither of its two kinds of errors.
+        own = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+        super().__init__(engine, tables, *own, OSError)
 
     async def create(self, connection: _AsyncpgConnection) -> None:
         """Bring the tables up to date, all or none."""
