@@ -65,8 +65,9 @@ TABLE: list[tuple[str, str]] = [
     (r"^import (random|threading)\n", r"import asyncio\nimport \1\n"),
     # what becomes a coroutine, and what awaits it
     (r"^( *)def (perform|prune|erase_customer|_forget|page|_converse|_compare|_refunds|get|find|save|due|reconcile|_send|_call|close|create_payment|confirm_payment|charge_saved_card|customer|fetch|refund|cancel|expire|resolve|capture|needs_attention|dead_letters|redeliver|history|explain|_attention|payment_status|handle_webhook|handle_event"
-     r"|event|_get_then_save|_aftermath|_place|_fetch_intent|_fetch_aftermath|_apply|booking_changed|tick|work|run|_deliver|handle|create_payment_intent|webhook|_answer|_read"
+     r"|event|_get_and_save|_aftermath|_place|_fetch_intent|_fetch_aftermath|_apply|booking_changed|tick|work|run|_deliver|handle|create_payment_intent|webhook|_answer|_read"
      r"|_owner|_create|_confirm|_status|_webhook)\(", r"\1async def \2("),
+    (r"= together\(", "= await together("),
     (r"\bself\._waker\.wait\(", "await self._waker.wait("),
     (r"(?<!await )\bself\.(_converse|_get_and_save|_forget|_compare|_refunds|_send|_call|_aftermath|_place|_fetch_intent|_fetch_aftermath|_apply|run|_deliver|_sleep|needs_attention|_attention|tick|handle_event|_answer|_read|_owner"
      r"|_create|_confirm|_status|_webhook)\(", r"await self.\1("),

@@ -123,12 +123,16 @@ Rule: TypeAlias = Callable[[Snapshot], Change | None]
 def get_and_save_of(repository: object) -> Callable[..., Any] | None:
     """Return how a repository of ours reads and saves over one connection, None if it has no such method.
 
-    A class that was derived from it may have a `get` and a `save` of its own: those are called then.
+    None also where somebody has put another `get` or `save` in the place of ours, in a derived class or on the object, as
+    tests do: those are called then.
     """
     found = vars(type(repository)).get("get_and_save")
-    return None if found is None else functools.partial(found, repository)
+    if found is None or not _REPLACED.isdisjoint(vars(repository)):
+        return None
+    return functools.partial(found, repository)
 
 
+_REPLACED: Final = frozenset({"get", "save"})
 _KEEPING: Final = ("newest", "owned_by", "forget")
 
 

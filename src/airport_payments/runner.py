@@ -100,7 +100,6 @@ class Runner:
     ) -> None:
         self.handlers: Handlers[Callable[..., object]] = Handlers(asynchronous=False)
         self._repository = repository
-        self._get_and_save = get_and_save_of(repository) or self._get_then_save
         self._port = port
         self._policy = policy
         self._clock = clock
@@ -283,8 +282,12 @@ class Runner:
                 fact = Answer(act, self._port.perform(act), snapshot.ledger.version, asked)
         return Decision(None, reply=Busy("other writers kept winning"))
 
-    def _get_then_save(self, booking_id: str, turn: Turn) -> bool:
+    def _get_and_save(self, booking_id: str, turn: Turn) -> bool:
         """Save what the rules make of what is read. True also if there is nothing to save."""
+        together = get_and_save_of(self._repository)
+        if together is not None:
+            saved: bool = together(booking_id, turn)
+            return saved
         snapshot = self._repository.get(booking_id)
         change = None if snapshot is None else turn(snapshot)
         return change is None or self._repository.save(change)

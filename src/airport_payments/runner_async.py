@@ -99,7 +99,6 @@ class AsyncRunner:
     ) -> None:
         self.handlers: Handlers[Callable[..., Awaitable[object]]] = Handlers(asynchronous=True)
         self._repository = repository
-        self._get_and_save = get_and_save_of(repository) or self._get_then_save
         self._port = port
         self._policy = policy
         self._clock = clock
@@ -282,8 +281,12 @@ class AsyncRunner:
                 fact = Answer(act, await self._port.perform(act), snapshot.ledger.version, asked)
         return Decision(None, reply=Busy("other writers kept winning"))
 
-    async def _get_then_save(self, booking_id: str, turn: Turn) -> bool:
+    async def _get_and_save(self, booking_id: str, turn: Turn) -> bool:
         """Save what the rules make of what is read. True also if there is nothing to save."""
+        together = get_and_save_of(self._repository)
+        if together is not None:
+            saved: bool = await together(booking_id, turn)
+            return saved
         snapshot = await self._repository.get(booking_id)
         change = None if snapshot is None else turn(snapshot)
         return change is None or await self._repository.save(change)

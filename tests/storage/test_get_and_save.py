@@ -93,10 +93,13 @@ def test_a_database_that_cannot_answer_is_said_to_be_so(sqlite_store: Any) -> No
 
 
 @pytest.mark.parametrize("kind", [SqlAlchemyBookingRepository, AsyncSqlAlchemyBookingRepository])
-def test_a_team_that_overrides_save_is_asked_to_save(kind: type[Any]) -> None:
+def test_whoever_puts_another_save_in_the_place_of_ours_is_asked_to_save(kind: type[Any]) -> None:
     class Theirs(kind):
         def save(self, change: Change) -> bool:
             raise NotImplementedError
 
     assert get_and_save_of(Theirs.__new__(Theirs)) is None
-    assert get_and_save_of(kind.__new__(kind)) is not None
+    ours = kind.__new__(kind)
+    assert get_and_save_of(ours) is not None
+    ours.save = lambda _: False
+    assert get_and_save_of(ours) is None
