@@ -1,6 +1,7 @@
 """What is to be known of an event before a booking is loaded: that it is Stripe's, whose it is, and what it shows."""
 
 import logging
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from airport_payments.core.commands import Fetch, RetrieveCharge, RetrieveDispute, RetrieveRefund
@@ -31,7 +32,15 @@ AftermathFact: TypeAlias = RefundObserved | RefundsHinted | DisputeObserved
 OBSERVED: Final = (IntentObserved, RefundObserved, RefundsHinted, DisputeObserved)
 
 FOREIGN: Final = Ignore("another application's object")
+NO_OBJECT: Final = Ignore("it does not say what it is about", alarm=True)
 NO_SUCH_OBJECT: Final = Ignore("its object does not exist in this account", alarm=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A refund, a dispute or a charge of which nothing can be read but its PaymentIntent, empty for none."""
+
+    intent_id: str
 
 
 def ignored(event: Event, why: Ignore) -> EventOutcome:
@@ -62,14 +71,20 @@ def head_of(event: Event, view: IntentView) -> EventHead:
     return EventHead(kind, view.livemode, event.account, event.context, view.namespace, view.booking_id)
 
 
-def intent_of(fact: AftermathFact) -> str:
+def intent_of(fact: AftermathFact | Unread) -> str:
     """Return the PaymentIntent that a refund, a dispute or a charge belongs to, empty for none."""
-    return (fact.intent_id if isinstance(fact, RefundsHinted) else fact.view.intent_id) or ""
+    return (fact.intent_id if isinstance(fact, (RefundsHinted, Unread)) else fact.view.intent_id) or ""
 
 
-def fetch_of(event: Event) -> Fetch:
-    """Return the question that brings an event's object in this version's shape. Raises `InternalError` for none."""
+def fetch_of(event: Event) -> Fetch | Ignore:
+    """Return the question that brings an event's object in this version's shape.
+
+    Raises:
+        InternalError: its id is of a kind that this version does not know, but a later one may.
+    """
     object_id, subject = event.object_id, SUBJECTS[event.name]
+    if not object_id:
+        return NO_OBJECT
     if subject is Subject.REFUND and REFUND_ID.fullmatch(object_id):
         return RetrieveRefund(object_id)
     if subject is Subject.DISPUTE and DISPUTE_ID.fullmatch(object_id):
@@ -79,15 +94,24 @@ def fetch_of(event: Event) -> Fetch:
     raise _unreadable(event.id)
 
 
-def fetched(event: Event, reply: PortReply) -> AftermathFact | Ignore:
-    """Return what a fetched object says, or why it is not ours."""
+def fetched(event: Event, reply: PortReply) -> AftermathFact | Unread | Ignore:
+    """Return what a fetched object says, or why it is not ours. Raises as `not_fetched` does."""
     if isinstance(reply, RefundSeen):
         return RefundObserved(reply.view, event.id, event.name)
     if isinstance(reply, DisputeSeen):
         return DisputeObserved(reply.view, event.id, event.name)
     if isinstance(reply, ChargeSeen):
         return RefundsHinted(reply.intent_id or "", reply.refunded_minor, event.id, event.name)
+    if isinstance(reply, Unanswered) and reply.intent_id is not None:
+        return Unread(reply.intent_id)
     return not_fetched(event.id, reply)
+
+
+def read(event: Event, found: AftermathFact | Unread | Ignore) -> AftermathFact | Ignore:
+    """Return what was found of our own. Raises `InternalError` if it cannot be read: Stripe sends the event again."""
+    if isinstance(found, Unread) or found is NO_OBJECT:
+        raise _unreadable(event.id)
+    return found
 
 
 def not_fetched(event_id: str, reply: PortReply) -> Ignore:

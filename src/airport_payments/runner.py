@@ -42,12 +42,14 @@ from airport_payments.placing import (
     NO_SUCH_OBJECT,
     OBSERVED,
     AftermathFact,
+    Unread,
     fetch_of,
     fetched,
     head_of,
     ignored,
     intent_of,
     not_fetched,
+    read,
     shown_aftermath,
     shown_intent,
     shown_owner,
@@ -148,7 +150,7 @@ class Runner:
             return ignored(event, booking_id)
         if booking_id is None:
             return EventOutcome.UNMATCHED
-        found = fact if fact is not None else self._fetch_aftermath(event)
+        found = read(event, fact if fact is not None else self._fetch_aftermath(event))
         return ignored(event, found) if isinstance(found, Ignore) else self._apply(booking_id, found)
 
     def _place(self, event: Event, intent_id: str) -> str | Ignore | None:
@@ -170,9 +172,12 @@ class Runner:
         reply = self._port.perform(RetrieveIntent("", intent_id))
         return reply.view if isinstance(reply, IntentSeen) else not_fetched(event.id, reply)
 
-    def _fetch_aftermath(self, event: Event) -> AftermathFact | Ignore:
+    def _fetch_aftermath(self, event: Event) -> AftermathFact | Unread | Ignore:
         """Return what an event is about that it does not show as this version does, or why it is not ours."""
-        reply = self._port.perform(fetch_of(event))
+        question = fetch_of(event)
+        if isinstance(question, Ignore):
+            return question
+        reply = self._port.perform(question)
         return fetched(event, reply)
 
     def _apply(self, booking_id: str, fact: Observed) -> EventOutcome:

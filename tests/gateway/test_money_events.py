@@ -187,6 +187,21 @@ class TestAnotherVersionsObject:
         assert gets(bought) == before
 
 
+@pytest.mark.parametrize(
+    "kind", ["refund.created", "charge.refunded", "charge.dispute.created", "payment_intent.created"]
+)
+def test_an_event_that_does_not_say_what_it_is_about_is_ignored_with_an_alarm(bought, caplog, kind) -> None:
+    """No other answer would be better the next time: 5xx, it would come again for days."""
+    before, asked = bought.snapshot(), gets(bought)
+    event = copy.deepcopy(next(iter(bought.fake.events.values())))
+    for empty in ({}, {"metadata": {}}, {"id": "", "object": kind.split(".")[0]}):
+        caplog.clear()
+        event.update(type=kind, data={"object": empty})
+        assert bought.webhook(event) is EventOutcome.IGNORED
+        assert "ERROR" in [r.levelname for r in caplog.records]
+    assert (bought.snapshot(), gets(bought)) == (before, asked)
+
+
 def test_pain_15_none_of_them_is_ours_in_another_mode_or_of_another_account(bought, caplog) -> None:
     bought.fake.refund(intent(bought), 100)
     bought.fake.dispute(intent(bought))

@@ -124,11 +124,37 @@ class TestTheFetch:
         with pytest.raises(InternalError):
             shop.webhook(note)
 
+    def test_what_cannot_be_read_is_ignored_if_it_is_another_applications(self, shop, note) -> None:
+        """Answered 5xx, it would be sent again for days, until Stripe disables the endpoint."""
+        before = shop.snapshot()
+        kind, object_id = note["related_object"]["type"], note["related_object"]["id"]
+        strange = {"id": object_id, "object": kind, "status": "brand_new", "metadata": {}}
+        theirs = {"id": "pi_of_somebody_else", "object": "payment_intent", "status": "brand_new", "metadata": {}}
+
+        def answer(intent_id: object) -> None:
+            shop.fake.clear_faults()
+            for body in ({**strange, "payment_intent": intent_id}, theirs):
+                shop.fake.inject(Fault(status=200, body=json.dumps(body).encode()), "GET")
+
+        for nobodys in ("pi_of_somebody_else", {"id": "pi_of_somebody_else"}, None):
+            answer(nobodys)
+            assert shop.webhook(note) is EventOutcome.IGNORED
+        shop.fake.clear_faults()
+        assert shop.snapshot() == before
+        if kind != "payment_intent":
+            (intent_id,) = shop.fake.intents
+            shop.fake.inject(
+                Fault(status=200, body=json.dumps({**strange, "payment_intent": intent_id}).encode()), "GET", times=9
+            )
+            with pytest.raises(InternalError):
+                shop.webhook(note)
+        assert shop.snapshot() == before
+
     @pytest.mark.parametrize("wrong", ["", "..", "pi_", "re_x/../../charges", "ch_\r\nX: 1", "re_\u00e9", "x" * 300])
     def test_an_id_that_is_none_of_stripes_is_not_asked_for(self, shop, note, caplog, wrong) -> None:
         note["related_object"]["id"] = wrong
         asked = len(shop.fake.requests)
-        if note["related_object"]["type"] == "payment_intent":
+        if not wrong or note["related_object"]["type"] == "payment_intent":
             assert shop.webhook(note) is EventOutcome.IGNORED
             assert "ERROR" in [r.levelname for r in caplog.records]
         else:

@@ -347,12 +347,14 @@ class Unanswered:
         server_error: Stripe answered 5xx, which it may repeat for as long as it keeps the key.
         key_spent: this key can bring no answer any more; the object has to be looked for.
         sent: False when the circuit was open and nothing was sent.
+        intent_id: the PaymentIntent, empty for none, of an object that was fetched and cannot be read otherwise.
     """
 
     reason: str
     server_error: bool = False
     key_spent: bool = False
     sent: bool = True
+    intent_id: str | None = None
 
 
 Asker: TypeAlias = (

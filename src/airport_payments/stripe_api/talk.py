@@ -57,14 +57,16 @@ from airport_payments.stripe_api.wire import (
     refund_params,
 )
 from airport_payments.stripe_api.wire_money import (
+    Belonging,
     ChargeView,
     CustomerPage,
     CustomerView,
     RefundPage,
-    read_charge,
+    read_anyones_charge,
+    read_anyones_dispute,
+    read_anyones_refund,
     read_customer,
     read_customers,
-    read_dispute,
     read_refund,
     read_refund_page,
 )
@@ -151,13 +153,13 @@ def _refund(command: CreateRefund | RetrieveRefund) -> Talk:
     if isinstance(command, CreateRefund):
         request = ApiRequest("post", "/v1/refunds", refund_params(command), read_refund, command.key)
     else:
-        request = ApiRequest("get", f"/v1/refunds/{command.refund_id}", {}, read_refund)
+        request = ApiRequest("get", f"/v1/refunds/{command.refund_id}", {}, read_anyones_refund)
     result = yield request
     if not result.ok:
         return failed(result)
     view = result.found
     if not isinstance(view, RefundView):
-        return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
+        return _unread(result, "" if isinstance(command, CreateRefund) else command.refund_id)
     if isinstance(command, CreateRefund):
         mine = (view.namespace, view.ref) == (command.namespace, command.ref)
     else:
@@ -197,23 +199,33 @@ def _customer(command: EnsureCustomer) -> Talk:
 
 
 def _dispute(command: RetrieveDispute) -> Talk:
-    result = yield ApiRequest("get", f"/v1/disputes/{command.dispute_id}", {}, read_dispute)
+    result = yield ApiRequest("get", f"/v1/disputes/{command.dispute_id}", {}, read_anyones_dispute)
     if not result.ok:
         return failed(result)
     view = result.found
     if not isinstance(view, DisputeView):
-        return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
+        return _unread(result, command.dispute_id)
     return DisputeSeen(view) if view.id == command.dispute_id else ANOTHERS
 
 
 def _charge(command: RetrieveCharge) -> Talk:
-    result = yield ApiRequest("get", f"/v1/charges/{command.charge_id}", {}, read_charge)
+    result = yield ApiRequest("get", f"/v1/charges/{command.charge_id}", {}, read_anyones_charge)
     if not result.ok:
         return failed(result)
     if not isinstance(result.found, ChargeView):
-        return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
+        return _unread(result, command.charge_id)
     view = result.found
     return ChargeSeen(view.intent_id, view.refunded_minor) if view.id == command.charge_id else ANOTHERS
+
+
+def _unread(result: ApiResult, object_id: str) -> Unanswered:
+    """Return what an answer says that cannot be read: nothing, or at least of which PaymentIntent it is."""
+    found = result.found
+    if not isinstance(found, Belonging):
+        return Unanswered(f"Stripe's answer cannot be read: {result.reason}", key_spent=True)
+    if found.id != object_id:
+        return ANOTHERS
+    return Unanswered(f"Stripe's answer cannot be read: {found.reason}", key_spent=True, intent_id=found.intent_id)
 
 
 def _list_refunds(command: ListRefunds) -> Talk:

@@ -1,9 +1,10 @@
 """Stripe's refunds, disputes, charges and customers in our words."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from airport_payments.core.dispute import DisputeStatus
 from airport_payments.core.errors import InvalidRequest
@@ -28,6 +29,8 @@ _ID: Final = re.compile(r"[a-z]{2,6}_[A-Za-z0-9_]{1,250}", re.ASCII)
 # A time that datetime can hold.
 _MAX_S: Final = 253_402_300_799
 
+_View = TypeVar("_View")
+
 
 @dataclass(frozen=True, slots=True)
 class RefundPage:
@@ -44,6 +47,15 @@ class ChargeView:
     id: str
     intent_id: str | None
     refunded_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """What cannot be read but for its id and whose it is: its PaymentIntent, empty for none."""
+
+    id: str
+    intent_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +160,11 @@ def read_refund(body: str | bytes) -> RefundView:
     return refund_view(read_object(body))
 
 
+def read_anyones_refund(body: str | bytes) -> RefundView | Belonging:
+    """Return the refund that an answer holds, which may be another application's. Raises as `read_refund` does."""
+    return _anyones(refund_view, body)
+
+
 def read_refund_page(body: str | bytes) -> RefundPage:
     """Return one page of a list of refunds. Raises as `read_refund` does."""
     page = read_page(body)
@@ -159,9 +176,24 @@ def read_dispute(body: str | bytes) -> DisputeView:
     return dispute_view(read_object(body))
 
 
-def read_charge(body: str | bytes) -> ChargeView:
+def read_anyones_dispute(body: str | bytes) -> DisputeView | Belonging:
+    """Return the dispute that an answer holds, which may be another application's. Raises as `read_refund` does."""
+    return _anyones(dispute_view, body)
+
+
+def read_anyones_charge(body: str | bytes) -> ChargeView | Belonging:
     """Return what is used of the charge that an answer holds. Raises as `read_refund` does."""
-    return charge_view(read_object(body))
+    return _anyones(charge_view, body)
+
+
+def _anyones(view: Callable[[ObjectDict], _View], body: str | bytes) -> _View | Belonging:
+    obj = read_object(body)
+    try:
+        return view(obj)
+    except Unreadable as error:
+        if "payment_intent" not in obj:
+            raise
+        return Belonging(obj.get("id", ""), intent_id_of(obj) or "", str(error))
 
 
 def read_customer(body: str | bytes) -> CustomerView:
