@@ -7,7 +7,7 @@ from typing import Final, cast
 from airport_payments.core.errors import InternalError
 from airport_payments.core.ids import check_owner
 from airport_payments.core.keeping import EraseReport, PruneReport, check_before, check_pages, forgetting, is_settled
-from airport_payments.loop import log_unreadable
+from airport_payments.reporting import log_unreadable
 from airport_payments.repository import AsyncBookingRepository, AsyncKeepingRepository, check_keeping
 
 # How many bookings are asked for at once.

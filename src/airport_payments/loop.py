@@ -14,7 +14,6 @@ from airport_payments.core.commands import EnsureCustomer
 from airport_payments.core.decide.draft import (
     CancelReply,
     Completed,
-    Decision,
     NotCompleted,
     PaymentReply,
     Ready,
@@ -56,7 +55,7 @@ from airport_payments.core.ids import (
     check_request_id,
     check_time,
 )
-from airport_payments.core.model import Change, RequestKey
+from airport_payments.core.model import RequestKey
 from airport_payments.core.money import Money
 from airport_payments.core.options import PaymentOptions, check_email, check_options, check_payment_method
 from airport_payments.core.refund import RefundReason, RefundState
@@ -82,6 +81,8 @@ PAGE: Final = 100
 MAX_PAGES_READ: Final = 10
 # One tick looks after so many bookings at most.
 MAX_TICK: Final = 1_000_000
+# A worker that looks once a day at least still finds what is due. More is a mistake in the unit.
+MAX_EVERY_S: Final = 86_400.0
 # A subscriber's name is kept with each announcement that it is still to hear.
 MAX_NAME: Final = 200
 
@@ -281,6 +282,16 @@ def check_tick(now: datetime | None, limit: int) -> None:
         raise InvalidRequest(FieldError("limit", f"a whole number up to {MAX_TICK}"))
 
 
+def check_every(every_s: float) -> None:
+    """Check how often a worker is to look. Raises `InvalidRequest`."""
+    if not _is_seconds(every_s) or not 0 < every_s <= MAX_EVERY_S:
+        raise InvalidRequest(FieldError("every_s", f"seconds: more than 0, up to {MAX_EVERY_S:.0f}"))
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, float) or _is_number(value)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -291,35 +302,6 @@ def _raise(reply: Reply | None) -> NoReturn:
     if reply is None:
         raise BookingNotFound
     raise InternalError(f"an unexpected reply ({type(reply).__name__})")
-
-
-def log_problem(booking_id: str, decision: Decision) -> None:
-    """Log what went wrong at Stripe, also where nobody waits for the reply."""
-    problem = decision.problem
-    if problem is not None:
-        level = logging.ERROR if isinstance(problem, Misconfigured) else logging.WARNING
-        logger.log(level, "booking %r: %s: %s", booking_id, problem.code, problem)
-
-
-def log_unreadable(booking_id: str, error: PaymentsError) -> None:
-    """Log a booking that a list has to leave out."""
-    logger.error("booking %r is left out of the list: %s", booking_id, error)
-
-
-def log_dead_letters(change: Change) -> None:
-    """Log the deliveries that a change gave up."""
-    known = change.read.ledger.dead_letters
-    for letter in change.ledger.dead_letters:
-        if letter not in known:
-            logger.error(
-                "announcement %r: given up for %r after %s tries (%s): mend it, then call redeliver(%r, %s)",
-                letter.announcement.id,
-                letter.subscriber,
-                letter.tries,
-                letter.error,
-                change.booking_id,
-                letter.announcement.sequence,
-            )
 
 
 def taken(result: object) -> None:

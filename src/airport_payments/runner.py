@@ -31,8 +31,6 @@ from airport_payments.deciding import Turn
 from airport_payments.loop import (
     MAX_ROUNDS,
     Handlers,
-    log_dead_letters,
-    log_problem,
     logger,
     pause_s,
     taken,
@@ -54,6 +52,7 @@ from airport_payments.placing import (
     shown_intent,
     shown_owner,
 )
+from airport_payments.reporting import Reporter, log_dead_letters
 from airport_payments.repository import BookingRepository, get_and_save_of
 from airport_payments.stripe_api.events import Event
 from airport_payments.stripe_api.lists import ListPage, ListReply
@@ -109,6 +108,7 @@ class Runner:
         self._draw = draw
         self._rebuild = rebuild
         self._waker = Waker()
+        self._reporter = Reporter(clock)
         self._after: str | None = None
 
     # ---- events ----
@@ -211,7 +211,7 @@ class Runner:
                 problems += isinstance(decision.reply, PaymentsError)
             except Exception as error:  # noqa: BLE001 - one booking's trouble must not keep the others waiting
                 problems += 1
-                logger.error("booking %r: tick failed: %s", booking_id, type(error).__name__, exc_info=True)
+                self._reporter.tick_failed(booking_id, error)
         # The next tick goes on where this one stopped, so that what keeps failing starves nobody.
         more = 0 < limit <= len(due)
         self._after = due[-1] if more else None
@@ -275,7 +275,7 @@ class Runner:
                 snapshot = after(change)
                 log_dead_letters(change)
                 self._committed(change)
-            log_problem(booking_id, decision)
+            self._reporter.problem(booking_id, decision, ticking=isinstance(asked, TimePassed))
             act = decision.act
             if act is None:
                 return decision

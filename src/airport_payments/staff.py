@@ -23,7 +23,6 @@ from airport_payments.loop import (
     capture_request,
     check_page,
     decided,
-    log_unreadable,
     redeliver_request,
     redelivered,
     refund_request,
@@ -32,6 +31,7 @@ from airport_payments.loop import (
 )
 from airport_payments.reconcile import Reconciler
 from airport_payments.reconciling import DEFAULT_LIMIT, Progress, job_of
+from airport_payments.reporting import log_unreadable
 from airport_payments.repository import BookingRepository
 from airport_payments.runner import Runner
 

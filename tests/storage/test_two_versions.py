@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import time
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -16,6 +17,11 @@ from airport_payments.stripe_api.signature import sign
 from airport_payments.testing import FakeStripe
 
 KEY = "sk_test_fake"
+
+
+class Clock:
+    def __init__(self):
+        self.now = datetime.now(UTC)
 
 
 class Deploy:
@@ -80,6 +86,14 @@ def with_a_command_of_its_own(doc):
     doc["effects"] = [{"do": "split", "attempt": doc["payments"][0]["attempt"]}]
 
 
+def with_a_cancellation(doc):
+    payment = doc["payments"][0]
+    doc["effects"] = [
+        {"do": "cancel", "attempt": payment["attempt"], "intent": payment["intent"], "key": "k", "sent_us": 0,
+         "due_us": 0, "tries": 0, "server_errors": 0}
+    ]  # fmt: skip
+
+
 def test_what_a_newer_version_added_is_not_lost(deploy):
     deploy.rewritten(adds_a_field)
     before = deploy.row()
@@ -96,14 +110,7 @@ def test_what_a_newer_version_added_is_not_lost(deploy):
 
 
 def test_what_a_newer_version_left_to_do_is_done_by_it(deploy):
-    def leave_a_cancellation(doc):
-        payment = doc["payments"][0]
-        doc["effects"] = [
-            {"do": "cancel", "attempt": payment["attempt"], "intent": payment["intent"], "key": "k", "sent_us": 0,
-             "due_us": 0, "tries": 0, "server_errors": 0}
-        ]  # fmt: skip
-
-    deploy.rewritten(leave_a_cancellation)
+    deploy.rewritten(with_a_cancellation)
     calls = len(deploy.fake.requests)
     assert deploy.gateway.tick().problems == 1
     assert len(deploy.fake.requests) == calls
@@ -126,6 +133,29 @@ def test_what_cannot_be_read_is_left_alone_and_reported(deploy, change, caplog):
     deploy.gateway.tick()
     assert "BK-1" in caplog.text
     assert deploy.row() == before
+
+
+@pytest.mark.parametrize("change", [with_a_cancellation, in_a_state_of_its_own])
+def test_a_worker_that_meets_it_every_second_says_so_once_an_hour(deploy, change, caplog):
+    clock = Clock()
+    worker = PaymentGateway(
+        deploy.store, StripeSettings(KEY, WEBHOOK_SECRET), http_client=deploy.client, clock=lambda: clock.now
+    )
+    deploy.rewritten(change)
+
+    def said() -> int:
+        return sum("BK-1" in record.getMessage() for record in caplog.records if record.levelname != "DEBUG")
+
+    for second in range(3):
+        clock.now += timedelta(seconds=1)
+        assert worker.tick().problems == 1, "it is counted each time"
+        assert said() == 1, f"in second {second}"
+    clock.now += timedelta(hours=1)
+    worker.tick()
+    assert said() == 2
+    clock.now -= timedelta(days=1)
+    worker.tick(clock.now + timedelta(days=2))
+    assert said() == 3, "a clock that was set back does not silence it"
 
 
 @pytest.mark.parametrize("change", [adds_a_field, in_a_state_of_its_own])

@@ -57,7 +57,7 @@ def test_what_the_gateway_logs_of_a_failure_shows_no_secret(harness, debug, answ
     from tests.support import OWNER, PRICE, Driver
 
     from airport_payments.core.facts import Answer, PaymentRequested
-    from airport_payments.loop import log_problem
+    from airport_payments.reporting import log_problem
 
     harness.answer(answer)
     driver = Driver()
