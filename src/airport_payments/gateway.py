@@ -23,6 +23,7 @@ from airport_payments.core.views import (
 )
 from airport_payments.loop import (
     charge_request,
+    check_every,
     check_tick,
     confirmed,
     created,
@@ -269,7 +270,13 @@ class PaymentGateway(Staff):
         return self._runner.tick(now, limit)
 
     def work(self, stop: threading.Event, every_s: float = 1.0) -> None:
-        """Tick until `stop` is set: at every commit that leaves something due, and at least every `every_s`."""
+        """Tick until `stop` is set: at every commit that leaves something due, and at least every `every_s` seconds.
+
+        Raises:
+            InvalidRequest: `every_s` is not more than 0, or more than a day. Nothing else: it outlives a database that is
+                away.
+        """
+        check_every(every_s)
         self._runner.work(stop, every_s)
 
     def wake(self) -> None:

@@ -22,6 +22,7 @@ from airport_payments.core.views import (
 )
 from airport_payments.loop import (
     charge_request,
+    check_every,
     check_tick,
     confirmed,
     created,
@@ -268,7 +269,13 @@ class AsyncPaymentGateway(AsyncStaff):
         return await self._runner.tick(now, limit)
 
     async def work(self, stop: asyncio.Event, every_s: float = 1.0) -> None:
-        """Tick until `stop` is set: at every commit that leaves something due, and at least every `every_s`."""
+        """Tick until `stop` is set: at every commit that leaves something due, and at least every `every_s` seconds.
+
+        Raises:
+            InvalidRequest: `every_s` is not more than 0, or more than a day. Nothing else: it outlives a database that is
+                away.
+        """
+        check_every(every_s)
         await self._runner.work(stop, every_s)
 
     def wake(self) -> None:

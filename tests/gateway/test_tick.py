@@ -9,7 +9,7 @@ import pytest
 from tests.gateway.shop import Shop, opened
 from tests.support import OWNER, PRICE
 
-from airport_payments.core.errors import StorageUnavailable
+from airport_payments.core.errors import InvalidRequest, StorageUnavailable
 from airport_payments.core.model import Booking, BookingStatus
 
 
@@ -120,6 +120,15 @@ def test_work_wakes_at_a_commit_that_leaves_something_due_and_stops_when_told(pa
     took = Worker(paid, every_s=60).run(lambda: paid.gateway.handle_webhook(body, header), lambda: paid.heard)
     assert [type(a).__name__ for a in paid.heard] == ["BookingConfirmed"]
     assert took < 2
+
+
+@pytest.mark.parametrize("every_s", [0, -1, float("nan"), float("inf"), 86_401, "1", None, True])
+def test_work_refuses_a_pace_that_is_none(shop, every_s) -> None:
+    """Below zero it would never rest, and a text would only be found where it first waits."""
+    stop = asyncio.Event() if shop.asynchronous else threading.Event()
+    stop.set()
+    with pytest.raises(InvalidRequest, match="every_s"):
+        shop.run(shop.gateway.work(stop, every_s))
 
 
 def test_work_ticks_every_so_often_without_a_commit(shop) -> None:
