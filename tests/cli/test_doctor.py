@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import sys
@@ -14,7 +15,7 @@ import httpx
 import pytest
 from tests.cli.shop import COLOURS, KEY, SECRET, blocked
 
-from airport_payments import StripeSettings
+from airport_payments import InvalidSignature, StripeSettings, construct_event
 from airport_payments.cli.doctor.finding import Level
 from airport_payments.cli.doctor.route import check_route
 from airport_payments.cli.doctor.settings import check_settings
@@ -326,6 +327,36 @@ def test_a_route_that_believes_a_forged_event_is_a_problem():
 def test_a_200_that_is_not_the_gateways_is_a_warning(body):
     found = route(lambda n: (200, body) if n == 1 else (400, b""))
     assert levels(found) == {"route.signed": WARNING, "route.forged": OK}
+
+
+@pytest.mark.parametrize(
+    "rewritten",
+    [
+        lambda document: json.dumps(document),
+        lambda document: json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        lambda document: json.dumps(document, indent=2),
+        lambda document: json.dumps(document, indent=4, sort_keys=True) + "\n",
+    ],
+    ids=["python", "compact", "indented", "sorted"],
+)
+def test_a_route_that_reads_the_json_before_the_raw_bytes_is_a_problem(rewritten):
+    """It would refuse Stripe's own events, and let pass what happens to be written as it writes."""
+
+    def service(body_of):
+        def answer(request: httpx.Request) -> httpx.Response:
+            try:
+                construct_event(body_of(request.content), request.headers["Stripe-Signature"], SECRET)
+            except InvalidSignature:
+                return httpx.Response(400, content=REFUSED)
+            return httpx.Response(200, content=IGNORED)
+
+        client = httpx.Client(transport=httpx.MockTransport(answer))
+        return list(check_route("http://shop.example/payment/webhook", StripeSettings(KEY, SECRET), client))
+
+    assert levels(service(lambda raw: raw)) == {"route.signed": OK, "route.forged": OK}
+    signed, _ = service(lambda raw: rewritten(json.loads(raw)).encode())
+    assert (signed.check, signed.level) == ("route.signed", PROBLEM)
+    assert "byte for byte" in signed.do
 
 
 def test_the_secret_that_a_route_does_not_know_is_named_by_its_place():

@@ -14,6 +14,9 @@ TYPE: Final = "airport_payments.doctor"
 def probe_event(now_s: int, *, livemode: bool) -> bytes:
     """Return the body of an event of a type that nobody handles.
 
+    It is written as no serialiser writes by itself: a route that reads the JSON and writes it anew, instead of handing on
+    the raw bytes, refuses Stripe's events and must not let this one through either.
+
     Args:
         now_s: seconds since 1970.
         livemode: as the settings' key has it.
@@ -29,7 +32,7 @@ def probe_event(now_s: int, *, livemode: bool) -> bytes:
         "pending_webhooks": 1,
         "request": {"id": None, "idempotency_key": None},
         "type": TYPE,
-    }).encode()  # fmt: skip
+    }, indent=2, separators=(",", " : ")).encode()  # fmt: skip
 
 
 def signed(body: bytes, secret: Secret, now_s: int) -> str:
