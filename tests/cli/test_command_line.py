@@ -38,6 +38,30 @@ def test_wrong_arguments_end_with_2(arguments, capsys):
     assert "usage:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["refund", "b-1"],
+        ["tick", "--limit", "x"],
+        ["reconcile", "--since", "never"],
+        ["resolve", "b-1", "pi_1", "burn", "--by", "x"],
+        ["db", "sql", "--dialect", "oracle"],
+        ["demo", "--port", "-1"],
+        ["doctor", "--fly"],
+        ["fly"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments_are_told_to_programs_too(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--json"])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    error = json.loads(said.out)["error"]
+    assert error["code"] == "invalid_request"
+    assert error["message"] in said.err
+
+
 def test_no_keys_mean_the_fake():
     assert choose({}).is_fake
     assert choose(dict.fromkeys(TEST_KEYS, "")).is_fake

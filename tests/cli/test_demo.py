@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.cli.demo import DECLINED, SUCCESS, Customer, run, start_demo, until
+from tests.cli.demo import CLEAN, DECLINED, SUCCESS, Customer, run, start_demo, until
 from tests.cli.test_command_line import TEST_KEYS
 
 pytestmark = pytest.mark.e2e
@@ -47,6 +47,18 @@ def test_a_signal_stops_it_cleanly(processes, tmp_path, number):
         assert demo.signal(number) == 0
     assert "Traceback" not in demo.log
     assert "Stopped." in demo.log
+
+
+def test_a_program_is_told_in_one_document_where_it_runs(processes, tmp_path):
+    command = (sys.executable, "-m", "airport_payments", "demo", "--json", "--port", "0", "--data", str(tmp_path))
+    process = processes.start(*command, name="demo", env=CLEAN)
+    until(lambda: "}" in process.log or not process.running, "the demo says where it runs")
+    told = json.loads(process.log)
+    assert httpx.get(told["url"] + "/health", trust_env=False, timeout=20).status_code == 200
+    assert told == {"url": told["url"], "fake": True, "bookings": str(tmp_path / "fake")}
+    process.popen.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+    assert json.loads(process.log) == told
 
 
 def test_a_second_run_knows_the_bookings_and_their_intents(processes, tmp_path):

@@ -76,6 +76,18 @@ def test_a_worker_works_until_it_is_told_to_stop(shop, processes, colour, number
 
 
 @pytest.mark.parametrize("colour", COLOURS)
+def test_a_worker_tells_a_program_one_document_when_it_ends(shop, colour):
+    shop.open("b-1")
+    process = subprocess.Popen(
+        shop.command("tick", "--work", "--json", "--app", shop.app(colour)), cwd=shop.folder, env=shop.variables(),
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert "Working." in process.stderr.readline()
+    ended = interrupt(process, signal.SIGTERM)
+    assert (ended.code, json.loads(ended.out)) == (0, {"stopped_by": "SIGTERM"})
+
+
+@pytest.mark.parametrize("colour", COLOURS)
 def test_a_worker_ends_what_is_under_way_first(shop, colour):
     shop.paid("b-1")
     (shop.folder / "slow.py").write_text(

@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Final, NoReturn
 
 from airport_payments.cli.command import EXITS, Command, CommandError, Exit, say
 from airport_payments.cli.db import DB
@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an old terminal's encoding is no reason to fail
     try:
-        code = _run(_parser().parse_args(argv))
+        given = sys.argv[1:] if argv is None else argv
+        code = _run(_parser(as_json="--json" in given).parse_args(given))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
@@ -75,11 +76,24 @@ def _complain(text: str) -> None:
     say(text, sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments to programs as well, where they ask for it."""
+
+    as_json = False
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and end with 2."""
+        if self.as_json:
+            print_json({"error": {"code": "invalid_request", "message": message}})
+        super().error(message)
+
+
+def _parser(*, as_json: bool) -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="airport-payments", description="Bookings paid through Stripe.", epilog=EXITS, formatter_class=raw
     )
+    parser.as_json = as_json
     parser.add_argument("--version", action="version", version=f"airport-payments {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
@@ -88,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         own = commands.add_parser(
             command.name, help=command.summary, description=command.description, epilog=epilog, formatter_class=raw
         )
+        own.as_json = as_json
         command.add_arguments(own)
         own.set_defaults(command=command)
     return parser

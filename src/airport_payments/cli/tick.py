@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from airport_payments.cli.desk import open_desk  # noqa: PLC0415 - so that --help is quick
 
     with open_desk(arguments.app, worker=arguments.work, quiet=False) as desk:
-        return _work(desk) if arguments.work else _once(desk, arguments)
+        return _work(desk, as_json=arguments.json) if arguments.work else _once(desk, arguments)
 
 
 def _once(desk: "Desk", arguments: argparse.Namespace) -> int:
@@ -68,7 +69,7 @@ def _once(desk: "Desk", arguments: argparse.Namespace) -> int:
     return Exit.FAILED if report.problems else Exit.OK
 
 
-def _work(desk: "Desk") -> int:
+def _work(desk: "Desk", *, as_json: bool) -> int:
     """Work until a signal comes, and end the tick that is under way."""
     import logging  # noqa: PLC0415 - so that --help is quick
 
@@ -88,16 +89,19 @@ def _work(desk: "Desk") -> int:
 
         with _signals(end):
             worker.start()
-            _started()
+            _started(as_json=as_json)
             while worker.is_alive():  # a wait without an end would hold signals back on some systems
                 worker.join(_EVERY_S)
     else:
-        desk.runner.run(_work_async(gateway, seen))
-    say("Stopped.")
+        desk.runner.run(_work_async(gateway, seen, as_json=as_json))
+    if as_json:
+        print_json({"stopped_by": signal.Signals(seen[0]).name if seen else None})
+    else:
+        say("Stopped.")
     return Exit.INTERRUPTED if signal.SIGINT in seen else Exit.OK
 
 
-async def _work_async(gateway: "AsyncPaymentGateway", seen: list[int]) -> None:
+async def _work_async(gateway: "AsyncPaymentGateway", seen: list[int], *, as_json: bool) -> None:
     import asyncio  # noqa: PLC0415 - so that --help is quick
 
     stop = asyncio.Event()
@@ -109,12 +113,13 @@ async def _work_async(gateway: "AsyncPaymentGateway", seen: list[int]) -> None:
         loop.call_soon_threadsafe(gateway.wake)
 
     with _signals(end):
-        _started()
+        _started(as_json=as_json)
         await gateway.work(stop, _EVERY_S)
 
 
-def _started() -> None:
-    say("Working. SIGTERM or Ctrl-C stops it, after what is under way.")
+def _started(*, as_json: bool) -> None:
+    # A program gets one document, at the end.
+    say("Working. SIGTERM or Ctrl-C stops it, after what is under way.", sys.stderr if as_json else None)
 
 
 @contextmanager

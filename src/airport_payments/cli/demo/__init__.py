@@ -15,6 +15,8 @@ from airport_payments.cli.demo import words
 from airport_payments.cli.demo.address import listen
 from airport_payments.cli.demo.folder import Folder, default_folder
 from airport_payments.cli.demo.mode import Mode, choose
+from airport_payments.cli.options import add_json
+from airport_payments.cli.output import print_json
 
 # Each comes with the extra `demo`; named here so that the first one missing is told in one line.
 NEEDED: Final = ("fastapi", "uvicorn", "jwt", "sqlalchemy", "aiosqlite", "greenlet", "pydantic", "httpx", "stripe")
@@ -35,6 +37,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)")
     parser.add_argument("--data", type=Path, metavar="DIR", help=f"where bookings are kept ({default_folder()})")
     parser.add_argument("--reset", action="store_true", help="forget the bookings of earlier runs first")
+    add_json(parser)
 
 
 def _port(text: str) -> int:
@@ -45,7 +48,7 @@ def _port(text: str) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     data: Path = arguments.data or default_folder()
-    with stopped_by_signals():
+    with stopped_by_signals(quiet=arguments.json):
         _check_extras()
         mode = choose(os.environ)
         with ExitStack() as stack:
@@ -73,7 +76,14 @@ def _serve(stack: ExitStack, arguments: argparse.Namespace, mode: Mode, folder: 
     # The demo's own, whatever this shell has for another program: a demo never touches a real database.
     os.environ.update(DATABASE_URL=folder.database_url(), JWT_SECRET=secrets.jwt)
     folder.note_address(address.url)
-    server.serve(address, lambda: say(words.welcome(address, folder.path, mode, wanted_port=arguments.port)))
+
+    def ready() -> None:
+        if arguments.json:
+            print_json({"url": address.url, "fake": mode.is_fake, "bookings": str(folder.path)})
+        else:
+            say(words.welcome(address, folder.path, mode, wanted_port=arguments.port))
+
+    server.serve(address, ready)
 
 
 def _check_extras() -> None:
@@ -88,7 +98,7 @@ def _check_extras() -> None:
 
 
 @contextmanager
-def stopped_by_signals() -> Generator[None]:
+def stopped_by_signals(*, quiet: bool = False) -> Generator[None]:
     """Let Ctrl-C and SIGTERM end the block in order, and nothing disturb it while it ends."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
@@ -96,7 +106,8 @@ def stopped_by_signals() -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say(words.GOODBYE, sys.stdout)
+        if not quiet:
+            say(words.GOODBYE, sys.stdout)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
