@@ -233,6 +233,7 @@ class PaymentGateway(Staff):
         """
         if not isinstance(event, Event):
             event = unwrap(event)
+        self._runner.note(event)
         return self._runner.event(event)
 
     # ---- what the team tells, and what time brings ----

@@ -232,6 +232,7 @@ class AsyncPaymentGateway(AsyncStaff):
         """
         if not isinstance(event, Event):
             event = unwrap(event)
+        self._runner.note(event)
         return await self._runner.event(event)
 
     # ---- what the team tells, and what time brings ----

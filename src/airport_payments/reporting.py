@@ -10,11 +10,14 @@ from airport_payments.core.decide.draft import Decision
 from airport_payments.core.errors import LedgerTooNew, Misconfigured, PaymentsError
 from airport_payments.core.model import Change
 from airport_payments.loop import logger
+from airport_payments.stripe_api.client import loaded_pin
 
 # A worker meets the ledgers that a newer version left due at every tick; what it says of each, it says so often at most.
 SAY_AGAIN: Final = timedelta(hours=1)
 # Of so many bookings it is remembered that they were spoken of.
 MAX_SAID: Final = 10_000
+# An endpoint has one API version, and several endpoints a few.
+MAX_VERSIONS: Final = 20
 
 
 class Reporter:
@@ -27,6 +30,7 @@ class Reporter:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._said: dict[str, datetime] = {}
+        self._versions: set[str] = set()
 
     def problem(self, booking_id: str, decision: Decision, *, ticking: bool) -> None:
         """Log what went wrong at Stripe, also where nobody waits for the reply."""
@@ -41,6 +45,22 @@ class Reporter:
                 logger.error("booking %r: tick failed: %s", booking_id, error)
             return
         logger.error("booking %r: tick failed: %s", booking_id, type(error).__name__, exc_info=True)
+
+    def version(self, version: str | None) -> None:
+        """Log once of each API version that events come in and that is not the one we ask in: fields may be missing."""
+        if version is None or version in self._versions or len(self._versions) >= MAX_VERSIONS:
+            return
+        pin = loaded_pin()
+        if pin is None:
+            return
+        self._versions.add(version)
+        if version != pin:
+            logger.warning(
+                "events come in API version %.32r, and this library asks in %s: what cannot be read is fetched again, for"
+                " one more call each; airport-payments doctor says what to do",
+                version,
+                pin,
+            )
 
     def _is_news(self, booking_id: str) -> bool:
         now, said = self._clock(), self._said.get(booking_id)

@@ -113,6 +113,10 @@ class Runner:
 
     # ---- events ----
 
+    def note(self, event: Event) -> None:
+        """Take note of how an event came, for the log."""
+        self._reporter.version(event.api_version)
+
     def event(self, event: Event) -> EventOutcome:
         """Apply an event whose origin is known to be good. When this returns, what it changed is committed."""
         way = route(event.head, self._policy)

@@ -112,6 +112,10 @@ class AsyncRunner:
 
     # ---- events ----
 
+    def note(self, event: Event) -> None:
+        """Take note of how an event came, for the log."""
+        self._reporter.version(event.api_version)
+
     async def event(self, event: Event) -> EventOutcome:
         """Apply an event whose origin is known to be good. When this returns, what it changed is committed."""
         way = route(event.head, self._policy)

@@ -15,14 +15,21 @@ from typing import get_args
 
 import pytest
 from tests.gateway.shop import opened
-from tests.support import BOOKING_ID, OWNER, PRICE
+from tests.support import BOOKING_ID, OWNER, PRICE, WEBHOOK_SECRET
 
 from airport_payments.core.announcements import BookingConfirmed, DisputeClosed, PaymentDisputed, PaymentFailed
 from airport_payments.core.decide.route import HANDLED, EventOutcome
-from airport_payments.core.errors import AmountMismatch, InternalError, InvalidRequest, StorageUnavailable
+from airport_payments.core.errors import (
+    AmountMismatch,
+    InternalError,
+    InvalidRequest,
+    InvalidSignature,
+    StorageUnavailable,
+)
 from airport_payments.core.model import Booking, BookingStatus
 from airport_payments.core.money import Money
 from airport_payments.core.views import PaymentStatus
+from airport_payments.stripe_api.signature import sign
 from airport_payments.testing import Fault
 
 PAINS = {
@@ -191,6 +198,20 @@ def test_pain_13_what_is_sent_is_what_was_quoted(colour, text, currency, sent) -
             Money.from_major(wrong, currency if currency != "KWD" else "USD")
 
 
+def test_pain_14_a_gateway_takes_what_any_of_its_secrets_signed(colour) -> None:
+    new = "whsec_the_secret_after_rolling"
+    with opened(colour) as shop:
+        shop.settings = dataclasses.replace(shop.settings, webhook_secrets=(new, WEBHOOK_SECRET))
+        shop.gateway = shop.new_gateway()
+        shop.fake.pay(shop.create().payment_intent_id)
+        body, by_the_old = shop.signed(one(shop, SUCCEEDED))
+        by_the_new, by_another = (sign(body, s, timestamp=int(shop.now.timestamp())) for s in (new, new[::-1]))
+        assert shop.run(shop.gateway.handle_webhook(body, by_the_old)) is EventOutcome.APPLIED
+        assert shop.run(shop.gateway.handle_webhook(body, by_the_new)) is EventOutcome.UNCHANGED
+        with pytest.raises(InvalidSignature):
+            shop.run(shop.gateway.handle_webhook(body, by_another))
+
+
 def test_pain_15_another_applications_events_are_acknowledged(paid) -> None:
     before = paid.snapshot()
     event = one(paid, SUCCEEDED)
@@ -236,6 +257,23 @@ def test_pain_16_a_live_event_does_nothing_in_test_mode(paid) -> None:
     assert paid.snapshot().ledger.payments[0].state == before.ledger.payments[0].state
 
 
+def test_pain_19_an_event_of_another_api_version_is_said_once_and_what_is_missing_is_asked_for(paid, caplog) -> None:
+    event = one(paid, SUCCEEDED)
+    ours = event["api_version"]
+    paid.webhook(one(paid, "payment_intent.created"))
+    assert not caplog.records
+    event["api_version"] = "2019-02-11"
+    del event["data"]["object"]["amount_received"]
+    asked = len(paid.calls("GET"))
+    assert [paid.webhook(event), paid.webhook(event)] == [EventOutcome.APPLIED, EventOutcome.UNCHANGED]
+    assert len(paid.calls("GET")) == asked + 2
+    assert paid.booking().status is BookingStatus.CONFIRMED
+    (said,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "2019-02-11" in said
+    assert ours in said
+    assert "doctor" in said
+
+
 def test_pain_20_a_whole_booking_is_played_without_an_account(shop) -> None:
     payment = shop.create()
     assert payment.client_secret.reveal().startswith(payment.payment_intent_id)
@@ -254,6 +292,20 @@ def test_pain_21_a_dispute_changes_the_state_and_is_announced(paid) -> None:
     paid.webhook(one(paid, "charge.dispute.closed"))
     paid.tick()
     assert [type(a) for a in paid.heard] == [BookingConfirmed, PaymentDisputed, DisputeClosed]
+
+
+def test_pain_22_whenever_the_app_is_killed_the_status_is_answerable_and_asking_settles_it(shop) -> None:
+    assert shop.status().payment_status is PaymentStatus.PENDING
+    intent_id = shop.create().payment_intent_id
+    assert shop.status().payment_status is PaymentStatus.PENDING
+    # It is started again, and goes on with the same PaymentIntent.
+    assert shop.create().payment_intent_id == intent_id
+    # It is killed after the payment, and no event has come yet: not known, and nobody is told that it failed.
+    shop.fake.pay(intent_id)
+    assert shop.status().payment_status is PaymentStatus.PENDING
+    assert shop.confirm(intent_id).completed
+    assert shop.status().payment_status is PaymentStatus.COMPLETED
+    assert shop.confirm(intent_id).completed
 
 
 def test_pain_23_the_events_to_subscribe_to_are_one_list_that_stripe_knows() -> None:

@@ -8,7 +8,7 @@ from tests.support import BOOKING_ID, OWNER, PRICE
 from airport_payments.core.announcements import BookingConfirmed, PaymentFailed
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import StripeUnavailable
-from airport_payments.core.model import BookingStatus, PaymentState
+from airport_payments.core.model import BookingStatus, PaymentState, Place
 from airport_payments.core.views import ConfirmedPayment, CreatedPayment
 from airport_payments.testing import Fault
 
@@ -73,6 +73,10 @@ def test_pain_01_the_webhook_races_the_confirm_call(paid) -> None:
     assert all(isinstance(r, ConfirmedPayment) and r.completed for r in results[8:])
     assert confirmed(paid) == 1
     assert paid.booking().status is BookingStatus.CONFIRMED
+    # Neither took the other's payment for a second one: nothing goes back, nothing was collected twice.
+    paid.tick()
+    assert [p.place for p in paid.snapshot().ledger.payments] == [Place.ATTACHED]
+    assert (len(paid.fake.intents), paid.fake.refunds) == (1, {})
 
 
 def test_pain_03_all_the_events_of_a_payment_at_once(paid) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -74,6 +75,12 @@ def stripe_client(settings: "StripeSettings", transport: "stripe.HTTPClient") ->
         max_network_retries=0,
         http_client=QuietTransport(transport, settings.key),
     )
+
+
+def loaded_pin() -> str | None:
+    """Return the API version that stripe-python asks in, None while nothing has loaded it: for this it is not worth it."""
+    loaded = sys.modules.get("stripe")
+    return None if loaded is None else str(loaded.api_version)
 
 
 def timeout_of(settings: "StripeSettings") -> "httpx.Timeout":
