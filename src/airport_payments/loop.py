@@ -113,7 +113,8 @@ def request_of(
     key = None
     if idempotency_key is not None:
         body = f"{amount.amount_minor} {amount.currency}"
-        key = RequestKey(_digest(check_idempotency_key(idempotency_key)), _digest(body))
+        # Each caller has keys of their own, also where a booking changes hands. A key has no blanks.
+        key = RequestKey(_digest(f"{check_idempotency_key(idempotency_key)} {check_owner(owner)}"), _digest(body))
     return PaymentRequested(check_owner(owner), amount, attempt_id, key, check_options(options))
 
 

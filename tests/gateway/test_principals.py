@@ -62,6 +62,13 @@ def test_the_same_idempotency_key_of_two_customers_are_two_keys(two) -> None:
         assert two.create(booking_id, owner=owner, key="same").payment_intent_id == two.intents[owner]
 
 
+def test_a_key_is_the_callers_own_also_where_a_booking_changes_hands(two) -> None:
+    price = Money(50_000, "usd")
+    two.create("BK-A", owner="alice", key="same")
+    two.team("BK-A", owner="bob", price=price)
+    assert two.create("BK-A", owner="bob", amount=price, key="same").payment_intent_id
+
+
 @pytest.mark.parametrize("booking_id", ["", ".", "..", "a/b", "a b", "ä", "x" * 129, "a\n", "a\r\nb", "a\x00"])
 def test_a_malformed_booking_id_is_refused_before_the_database(two, booking_id) -> None:
     asked = []

@@ -7,8 +7,9 @@ from tests.support import BOOKING_ID, OWNER, PRICE
 
 from airport_payments.core.announcements import BookingConfirmed, PaymentFailed
 from airport_payments.core.decide.route import EventOutcome
-from airport_payments.core.errors import StripeUnavailable
+from airport_payments.core.errors import AmountMismatch, IdempotencyKeyReused, StripeUnavailable
 from airport_payments.core.model import BookingStatus, PaymentState, Place
+from airport_payments.core.money import Money
 from airport_payments.core.views import ConfirmedPayment, CreatedPayment
 from airport_payments.testing import Fault
 
@@ -36,6 +37,23 @@ def test_rule_3_eight_creates_at_once_make_one_intent(shop, round_) -> None:
     (intent,) = shop.fake.intents.values()
     assert (intent["amount"], intent["currency"]) == (45099, "usd")
     assert len({r.client_secret for r in results}) == 1
+
+
+def test_one_key_with_two_bodies_at_once_opens_what_the_price_says_and_refuses_the_other(shop) -> None:
+    wrong = Money(PRICE.amount_minor + 1, PRICE.currency)
+
+    def asks(amount: Money):
+        return lambda: shop.gateway.create_payment(BOOKING_ID, owner=OWNER, amount=amount, idempotency_key="k-1")
+
+    # Refused for its amount, a request has not used the key up.
+    with pytest.raises(AmountMismatch):
+        shop.create(amount=wrong, key="k-1")
+    results = shop.together(*[asks(PRICE), asks(wrong)] * 8)
+    assert {r.payment_intent_id for r in results[::2]} == set(shop.fake.intents)
+    assert len(shop.fake.intents) == 1
+    assert {type(r) for r in results[1::2]} <= {AmountMismatch, IdempotencyKeyReused}
+    with pytest.raises(IdempotencyKeyReused):
+        shop.create(amount=wrong, key="k-1")
 
 
 def test_a_create_in_flight_makes_the_others_wait_and_not_open_another(shop) -> None:
