@@ -93,7 +93,7 @@ def header(data: bytes) -> object:
 
 READERS = (
     wire.read_intent, wire.read_anyones_intent, wire.read_object, wire.read_page, wire.read_items, wire_money.read_refund,
-    wire_money.read_refund_page, wire_money.read_dispute, wire_money.read_charge, wire_money.read_customer, wire_money.read_customers,
+    wire_money.read_anyones_refund,    wire_money.read_refund_page, wire_money.read_anyones_dispute, wire_money.read_anyones_charge, wire_money.read_customer, wire_money.read_customers,
 )  # fmt: skip
 
 

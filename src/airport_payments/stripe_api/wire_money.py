@@ -171,11 +171,6 @@ def read_refund_page(body: str | bytes) -> RefundPage:
     return RefundPage([refund_view(obj) for obj in page.data], page.has_more)
 
 
-def read_dispute(body: str | bytes) -> DisputeView:
-    """Return the dispute that an answer holds. Raises as `read_refund` does."""
-    return dispute_view(read_object(body))
-
-
 def read_anyones_dispute(body: str | bytes) -> DisputeView | Belonging:
     """Return the dispute that an answer holds, which may be another application's. Raises as `read_refund` does."""
     return _anyones(dispute_view, body)
