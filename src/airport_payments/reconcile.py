@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from airport_payments.core.codec import UnreadableLedger
 from airport_payments.core.commands import Command, Fetch, RetrieveIntent
 from airport_payments.core.errors import (
     Misconfigured,
@@ -140,7 +141,10 @@ class Comparison:
         booking_id = self._tables.find(intent_id)
         if booking_id is None:
             return
-        snapshot = self._tables.get(booking_id)
+        try:
+            snapshot = self._tables.get(booking_id)
+        except UnreadableLedger:
+            return  # told of when its PaymentIntent was compared; the others go on
         if made_minor(snapshot, intent_id) == refunded_minor:
             return
         command = replace(asked, listing=Listing.REFUNDS, size=MAX_PAGE, after=None, intent_id=intent_id)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
+from airport_payments.core.codec import UnreadableLedger
 from airport_payments.core.commands import Command, Fetch, RetrieveIntent
 from airport_payments.core.errors import (
     Misconfigured,
@@ -142,7 +143,10 @@ class AsyncComparison:
         booking_id = await self._tables.find(intent_id)
         if booking_id is None:
             return
-        snapshot = await self._tables.get(booking_id)
+        try:
+            snapshot = await self._tables.get(booking_id)
+        except UnreadableLedger:
+            return  # told of when its PaymentIntent was compared; the others go on
         if made_minor(snapshot, intent_id) == refunded_minor:
             return
         command = replace(asked, listing=Listing.REFUNDS, size=MAX_PAGE, after=None, intent_id=intent_id)
