@@ -57,8 +57,7 @@ def test_an_amount_that_is_no_money_is_refused_and_the_message_says_what_to_pass
 
 @pytest.mark.parametrize("owner", [None, "", 5])
 def test_nobody_is_not_somebody_not_even_where_a_booking_has_no_owner(owner) -> None:
-    bookings = MemoryBookingRepository()
-    bookings._bookings["BK-1"] = Booking("BK-1", owner, PRICE)  # as a team's own table may have it
+    bookings = MemoryBookingRepository([Booking("BK-1", owner, PRICE)])
     mine = PaymentGateway(bookings, StripeSettings("sk_test_0123", SECRET), port=Port())
     for call in (
         lambda: mine.create_payment("BK-1", owner=owner, amount=PRICE),

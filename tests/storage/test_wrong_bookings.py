@@ -8,7 +8,6 @@ from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from airport_payments import Booking, InvalidRequest, Money
-from airport_payments.storage.memory import AsyncMemoryBookingRepository, MemoryBookingRepository
 from airport_payments.storage.sqlalchemy import AsyncSqlAlchemyBookingRepository, SqlAlchemyBookingRepository
 
 PRICE = Money(45099, "usd")
@@ -76,25 +75,6 @@ def test_a_price_that_is_no_money_is_refused(store, price) -> None:
     with pytest.raises(InvalidRequest, match="price"):
         store.run(store.repository.set_booking_price("BK-1", price))
     assert store.run(store.repository.booking("BK-1")).price == PRICE
-
-
-@pytest.mark.parametrize("status", ["weird", None, [], 1])
-def test_a_status_that_is_none_is_refused_and_nothing_is_written(store, status) -> None:
-    assert store.run(store.repository.add_booking(Booking(**GOOD)))
-    with pytest.raises(InvalidRequest, match="status"):
-        store.run(store.repository.set_booking_status("BK-1", status))
-    assert store.run(store.repository.booking("BK-1")).status == "pending"
-
-
-@pytest.mark.parametrize("kind", [MemoryBookingRepository, AsyncMemoryBookingRepository])
-@pytest.mark.parametrize("wrong", [{"owner": ""}, {"price": 450.99}, {"status": "weird"}, {"id": "a b"}], ids=repr)
-def test_memory_refuses_what_a_database_would(kind, wrong) -> None:
-    with pytest.raises(InvalidRequest):
-        kind([Booking(**{**GOOD, **wrong})])
-    repository = kind([Booking(**GOOD)])
-    with pytest.raises(InvalidRequest):
-        repository.put_booking(Booking(**{**GOOD, **wrong}))
-    assert repository.booking("BK-1") == Booking(**GOOD)
 
 
 def test_what_is_no_booking_at_all_is_refused(store) -> None:

@@ -111,7 +111,8 @@ def check_booking(booking: Booking) -> Booking:
     check_booking_id(booking.id)
     check_owner(booking.owner)
     check_price(booking.price)
-    check_status(booking.status)
+    if booking.status not in tuple(BookingStatus):
+        raise InvalidRequest(FieldError("status", "a BookingStatus: PENDING, CONFIRMED or CANCELLED"))
     if booking.hold_until is not None:
         check_time("hold_until", booking.hold_until)
     return booking
@@ -122,13 +123,6 @@ def check_price(price: Money) -> Money:
     if not _is(price, Money):
         raise InvalidRequest(FieldError("price", 'a Money, such as Money.from_major("450.99", "USD")'))
     return price
-
-
-def check_status(status: BookingStatus) -> BookingStatus:
-    """Return a status that is to be written. Raises `InvalidRequest` unless it is a BookingStatus."""
-    if status not in tuple(BookingStatus):
-        raise InvalidRequest(FieldError("status", "a BookingStatus: PENDING, CONFIRMED or CANCELLED"))
-    return status
 
 
 def _is(value: object, kind: type[object]) -> bool:

@@ -13,7 +13,6 @@ from airport_payments.core.model import (
     Snapshot,
     check_booking,
     check_price,
-    check_status,
 )
 from airport_payments.core.money import Money
 from airport_payments.repository import Rule
@@ -153,13 +152,9 @@ class AsyncSqlAlchemyBookingRepository:
         )
 
     async def set_booking_status(self, booking_id: str, status: BookingStatus) -> bool:
-        """Change a booking's status, as the team's own code would. False: there is no such booking.
-
-        Raises:
-            InvalidRequest: the status is no BookingStatus.
-        """
+        """Change a booking's status, as the team's own code would. False: there is no such booking."""
         return await self._database.write(
-            self._statements.set_status, rows.status_values(self._statements, booking_id, check_status(status))
+            self._statements.set_status, rows.status_values(self._statements, booking_id, status)
         )
 
     async def set_booking_price(self, booking_id: str, price: Money) -> bool:
