@@ -1,9 +1,8 @@
 """A scheduler of coroutines under a virtual clock: one run of it is decided by its tasks' own random streams alone."""
 
-import hashlib
 import heapq
+import random
 import types
-from _random import Random
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
@@ -44,22 +43,17 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return end.value
 
 
-def stream(seed: str) -> Callable[[], float]:
-    """Return `random.Random(seed).random`. That class seeds itself twice, which costs more than most tasks ever draw."""
-    text = seed.encode()
-    return Random(int.from_bytes(text + hashlib.sha512(text).digest(), "big")).random
-
-
 class Task:
     """A coroutine with a name and a random stream of its own, so that leaving another out changes little for it."""
 
     __slots__ = ("called_at", "coro", "done", "draws", "error", "killed", "name", "process", "random", "refund_seen", "result",
-                 "seen", "token", "waiter")  # fmt: skip
+                 "rng", "seen", "token", "waiter")  # fmt: skip
 
     def __init__(self, name: str, coro: Coroutine[Any, Any, Any], seed: str, process: Any = None) -> None:
         self.name = name
         self.coro = coro
-        self.random = stream(f"{seed}:{name}")
+        self.rng = random.Random(f"{seed}:{name}")
+        self.random = self.rng.random
         self.process = process
         self.done = False
         self.killed = False
