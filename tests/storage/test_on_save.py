@@ -137,6 +137,18 @@ def test_it_sees_what_the_save_wrote(shop: Shop) -> None:
     assert [tuple(row) for row in seen] == [("confirmed",)]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_runs_too_where_a_gateway_reads_and_saves_at_once_also_with_a_single_connection(
+    opened: Any, kind: str
+) -> None:
+    shop = opened(kind, pool_size=1, max_overflow=0, pool_timeout=5)
+    assert shop.get_and_save("bk_1", paying)
+    assert [(made.booking_id, made.ledger.version) for made in shop.heard] == [("bk_1", 1)]
+    assert shop.tickets == [("bk_1", 1)]
+    assert shop.get_and_save("bk_1", lambda _: None)
+    assert len(shop.heard) == 1
+
+
 def test_it_does_not_run_for_a_save_that_is_refused(shop: Shop) -> None:
     made = opening(load(shop))
     assert shop.save(made)

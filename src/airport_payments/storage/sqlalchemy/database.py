@@ -25,6 +25,7 @@ class Database:
         self._engine = engine
         self._driver: Driver = driver_of(engine, tables)
         self._on_save = on_save
+        self._by_driver = on_save is None and not self._driver.always
         if on_save is not None:
             self._driver.check_hook()
         self.statements = self._driver.statements
@@ -50,13 +51,13 @@ class Database:
         values = change_values(self.statements, change)
         if values is None:
             return False
-        if self._on_save is None and not self._driver.always:
+        if self._by_driver:
             return self.run(self._driver.save, change, values)
         return self._save_with_hook(change, values)
 
     def get_and_save(self, values: Values, choose: Choose) -> bool:
         """Read a booking's rows and write what `choose` makes of them, over one connection unless a hook needs another."""
-        if self._on_save is None and not self._driver.always:
+        if self._by_driver:
             return self.run(self._driver.get_and_save, values, choose)
         chosen = choose(self.query(self.statements.get, values))
         return chosen if isinstance(chosen, bool) else self._save_with_hook(*chosen)

@@ -27,6 +27,7 @@ class AsyncDatabase:
         self._engine = engine
         self._driver: AsyncDriver = async_driver_of(engine.sync_engine, tables)
         self._on_save = on_save
+        self._by_driver = on_save is None and not self._driver.always
         if on_save is not None:
             self._driver.check_hook()
         self.statements = self._driver.statements
@@ -52,13 +53,13 @@ class AsyncDatabase:
         values = change_values(self.statements, change)
         if values is None:
             return False
-        if self._on_save is None and not self._driver.always:
+        if self._by_driver:
             return await self.run(self._driver.save, change, values)
         return await self._save_with_hook(change, values)
 
     async def get_and_save(self, values: Values, choose: Choose) -> bool:
         """Read a booking's rows and write what `choose` makes of them, over one connection unless a hook needs another."""
-        if self._on_save is None and not self._driver.always:
+        if self._by_driver:
             return await self.run(self._driver.get_and_save, values, choose)
         chosen = choose(await self.query(self.statements.get, values))
         return chosen if isinstance(chosen, bool) else await self._save_with_hook(*chosen)
