@@ -107,7 +107,7 @@ def fetched(event: Event, reply: PortReply) -> AftermathFact | Unread | Ignore:
     return not_fetched(event.id, reply)
 
 
-def read(event: Event, found: AftermathFact | Unread | Ignore) -> AftermathFact | Ignore:
+def readable(event: Event, found: AftermathFact | Unread | Ignore) -> AftermathFact | Ignore:
     """Return what was found of our own. Raises `InternalError` if it cannot be read: Stripe sends the event again."""
     if isinstance(found, Unread) or found is NO_OBJECT:
         raise _unreadable(event.id)
@@ -151,7 +151,6 @@ def verified(body: bytes, signature: str | None, settings: StripeSettings, now_s
         event = construct_event(body, signature, settings.secrets, tolerance=settings.tolerance_s, now=now_s)
         if not has_constants(body):
             return event
-        del event
         raise InvalidSignature("the body is not JSON")
     finally:
         del body

@@ -47,7 +47,7 @@ from airport_payments.placing import (
     ignored,
     intent_of,
     not_fetched,
-    read,
+    readable,
     shown_aftermath,
     shown_intent,
     shown_owner,
@@ -154,7 +154,7 @@ class Runner:
             return ignored(event, booking_id)
         if booking_id is None:
             return EventOutcome.UNMATCHED
-        found = read(event, fact if fact is not None else self._fetch_aftermath(event))
+        found = readable(event, fact if fact is not None else self._fetch_aftermath(event))
         return ignored(event, found) if isinstance(found, Ignore) else self._apply(booking_id, found)
 
     def _place(self, event: Event, intent_id: str) -> str | Ignore | None:

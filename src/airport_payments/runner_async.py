@@ -46,7 +46,7 @@ from airport_payments.placing import (
     ignored,
     intent_of,
     not_fetched,
-    read,
+    readable,
     shown_aftermath,
     shown_intent,
     shown_owner,
@@ -153,7 +153,7 @@ class AsyncRunner:
             return ignored(event, booking_id)
         if booking_id is None:
             return EventOutcome.UNMATCHED
-        found = read(event, fact if fact is not None else await self._fetch_aftermath(event))
+        found = readable(event, fact if fact is not None else await self._fetch_aftermath(event))
         return ignored(event, found) if isinstance(found, Ignore) else await self._apply(booking_id, found)
 
     async def _place(self, event: Event, intent_id: str) -> str | Ignore | None:
