@@ -9,6 +9,7 @@ import dataclasses
 import json
 import re
 import sys
+import types
 from datetime import timedelta
 from pathlib import Path
 from typing import get_args
@@ -280,6 +281,19 @@ def test_pain_20_a_whole_booking_is_played_without_an_account(shop) -> None:
     shop.fake.pay(payment.payment_intent_id)
     assert shop.confirm(payment.payment_intent_id).completed
     assert shop.status().payment_status is PaymentStatus.COMPLETED
+
+
+def test_pain_19_while_another_thread_still_loads_stripe_python_an_event_is_applied_all_the_same(
+    paid, caplog, monkeypatch
+) -> None:
+    event = one(paid, SUCCEEDED)
+    event["api_version"] = "2019-02-11"
+    with monkeypatch.context() as loading:
+        loading.setitem(sys.modules, "stripe", types.ModuleType("stripe"))  # begun, and nothing in it yet
+        assert paid.webhook(event) is EventOutcome.APPLIED
+    assert not caplog.records
+    assert paid.webhook(event) is EventOutcome.UNCHANGED
+    assert any("2019-02-11" in r.getMessage() for r in caplog.records)
 
 
 def test_pain_21_a_dispute_changes_the_state_and_is_announced(paid) -> None:

@@ -79,8 +79,9 @@ def stripe_client(settings: "StripeSettings", transport: "stripe.HTTPClient") ->
 
 def loaded_pin() -> str | None:
     """Return the API version that stripe-python asks in, None while nothing has loaded it: for this it is not worth it."""
-    loaded = sys.modules.get("stripe")
-    return None if loaded is None else str(loaded.api_version)
+    # Another thread may be loading it just now: then it is there, and most of it is not.
+    found: object = getattr(sys.modules.get("stripe"), "api_version", None)
+    return found if isinstance(found, str) else None
 
 
 def timeout_of(settings: "StripeSettings") -> "httpx.Timeout":
