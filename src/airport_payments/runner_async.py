@@ -275,19 +275,18 @@ class AsyncRunner:
                 continue
             change = decision.change
             if change is not None:
-                snapshot = after(change)
                 log_dead_letters(change)
                 self._committed(change)
             self._reporter.problem(booking_id, decision, ticking=isinstance(asked, TimePassed))
             act = decision.act
             if act is None:
                 return decision
-            known = snapshot if change is not None else None
+            known = None if change is None else after(change)
             if isinstance(act, Deliver):
                 # The last rounds are for writing down what this delivery came to: what is left stays due.
                 fact = await self._deliver(act, asked if round_ < MAX_ROUNDS // 2 else None)
             elif not isinstance(asked, OBSERVED):
-                fact = Answer(act, await self._port.perform(act), snapshot.ledger.version, asked)
+                fact = Answer(act, await self._port.perform(act), (known or snapshot).ledger.version, asked)
         return Decision(None, reply=Busy("other writers kept winning"))
 
     async def _get_and_save(self, booking_id: str, turn: Turn) -> bool:

@@ -15,7 +15,8 @@ class Waker:
 
     def set(self) -> None:
         """Let the workers go on at once."""
-        self._event.set()
+        if not self._event.is_set():  # to set it again takes a lock, and says nothing new: every commit comes here
+            self._event.set()
 
     def wait(self, timeout_s: float) -> None:
         """Wait until `set` is called, at most `timeout_s`."""
