@@ -73,7 +73,7 @@ bench: $(READY) ## print the figures of the docs, measured here and now
 crash: $(READY) ## kill a service's processes at random, 200 times on each database; ARGS='--seed 7 --kills 20'
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-simulate: $(READY) ## simulate the payment flow under faults; ARGS='--runs 1000000' runs overnight
+simulate: $(READY) ## simulate the payment flow under faults; ARGS='--runs 1000000 --jobs 2' runs overnight
 	@$(BIN)/python -m tests.simulation --runs 20000 $(ARGS)
 
 live: $(READY) ## compare the fake with Stripe's test mode: STRIPE_SECRET_KEY=sk_test_… make live; ARGS='capture_* --notes'

@@ -2,17 +2,19 @@
 
 import argparse
 import sys
-import time
-from collections import Counter
 from statistics import median
 
 import tests.simulation.mutants
 import tests.simulation.mutants_money
 import tests.simulation.mutants_ways  # noqa: F401 - and these two
+from tests.simulation.many import Sum, many
 from tests.simulation.mutant import MUTANTS
 from tests.simulation.plan import FAULTS, WAYS
 from tests.simulation.shrink import shrink, story
 from tests.simulation.world import simulate
+
+# So often a long command says how far it is.
+SAY_EVERY = 50_000
 
 
 def main() -> int:
@@ -20,6 +22,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="replay this one, and print its trace")
     parser.add_argument("--runs", type=int, default=1000, help="how many seeds")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--jobs", type=int, default=1, help="how many processes at a time")
     parser.add_argument("--real", action="store_true", help="through stripe-python, over FakeStripe")
     parser.add_argument("--go-on", action="store_true", help="count failures instead of stopping at the first")
     parser.add_argument("--mutants", action="store_true", help="count the seeds until each rule taken away is noticed")
@@ -46,34 +49,36 @@ def _mutants(first: int) -> int:
 
 
 def _many(given: argparse.Namespace) -> int:
-    began = time.process_time()
-    steps, counts, together, failed = [], Counter[str](), set(), []
-    rules = Counter[str]()
-    for seed in range(given.first, given.first + given.runs):
-        result = simulate(seed, real=given.real, keep_trace=False)
-        steps.append(result.steps)
-        counts.update(set(result.counts))
-        together.add(frozenset(result.counts))
-        if result.violation is not None:
-            failed.append(seed)
-            rules[result.violation.rule] += 1
-            print(f"seed {seed}: {result.violation}")
+    found = Sum()
+    for block in many(given.first, given.runs, jobs=given.jobs, real=given.real):
+        found.add(block)
+        for seed, what in block.failed.items():
+            print(f"seed {seed}: {what}")
             if not given.go_on:
                 print(story(shrink(simulate(seed, real=given.real))))
                 return 1
-    took = time.process_time() - began
-    print(f"{given.runs} runs, {sum(steps)} steps, {sum(steps) / took:,.0f} steps/s, median {median(steps):.0f} a run")
+        if len(found.steps) % SAY_EVERY == 0:
+            print(f"{len(found.steps)} runs so far, {len(found.failed)} failed", flush=True)
+    _print(found)
+    return bool(found.failed)
+
+
+def _print(found: Sum) -> None:
+    steps, counts = found.steps, found.counts
+    print(
+        f"{len(steps)} runs, {sum(steps)} steps, {sum(steps) / found.cpu_s:,.0f} steps/s of one core, "
+        f"median {median(steps):.0f} a run"
+    )
     never = [name for name in (*FAULTS, *WAYS) if not counts[name]]
-    print(f"{len(together)} distinct combinations of faults; never drawn: {', '.join(never) or 'none'}")
+    print(f"{len(found.together)} distinct combinations of faults; never drawn: {', '.join(never) or 'none'}")
     print("in how many runs each struck:")
     for name in FAULTS:
         print(f"  {name:<26} {counts[name]}")
     print("and in how many runs things went another way:")
     for name in WAYS:
         print(f"  {name:<26} {counts[name]}")
-    if failed:
-        print(f"{len(failed)} failed: {dict(rules)}; first: {failed[:10]}")
-    return bool(failed)
+    if found.failed:
+        print(f"{len(found.failed)} failed: {dict(found.rules)}; first: {list(found.failed)[:10]}")
 
 
 sys.exit(main())

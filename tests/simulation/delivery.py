@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.plan import DAY, HOUR, MINUTE, SECOND
+from tests.simulation.plan import CONTEXT, DAY, HOUR, MINUTE, SECOND
 from tests.simulation.sched import Task, switch
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Sent:
     intent: tuple[str, str, str]  # its PaymentIntent, with the marks that show whose it is: namespace and booking
     ours: bool = True
     account: str | None = None
+    context: str | None = None
     livemode: bool = False
     api_version: str = API_VERSION
     unsaid: bool = False
@@ -52,15 +53,14 @@ class Sent:
             "id": self.id, "object": "event", "type": self.type, "created": now_s, "livemode": self.livemode,
             "api_version": self.api_version, "data": {"object": self.object},
         }  # fmt: skip
-        if self.account is not None:
-            event["account"] = self.account
+        event |= {name: said for name in ("account", "context") if (said := getattr(self, name)) is not None}
         if self.thin:
             kind, object_id = self.object["object"], self.object["id"]
             named = {"id": object_id, "type": kind, "url": f"/v1/{kind}s/{object_id}"}
             event = {
                 "id": self.id, "object": "v2.core.event", "type": f"v1.{self.type}", "livemode": self.livemode,
                 "created": datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-                "context": self.account, "related_object": named,
+                "context": self.context or self.account, "related_object": named,
             }  # fmt: skip
         return json.dumps(event).encode()
 
@@ -99,14 +99,17 @@ class Deliveries:
         if plan.account is not None:
             # An endpoint of the account itself does not say so.
             unsaid = draw(f"{name}whose") < 0.3
-            sent = replace(sent, account=None if unsaid else plan.account, unsaid=unsaid)
+            account, context = (None, plan.context) if plan.context else (plan.account, None)
+            sent = replace(sent, unsaid=True) if unsaid else replace(sent, account=account, context=context)
         return replace(sent, thin="thin_events" in plan.ways and draw(f"{name}thin") < 0.7)
 
     def _foreign(self, sent: Sent, name: str) -> Sent:
         """An event of another account. The platform's own does not say whose it is, but its object is not in ours."""
-        sent = replace(sent, id=f"{sent.id}acct", ours=False, unsaid=False)
+        sent = replace(sent, id=f"{sent.id}acct", ours=False, unsaid=False, account=None, context=None)
         if self.world.plan.account is not None and self.world.draw_for(f"{name}platform") < 0.5:
-            return replace(sent, account=None, object={**sent.object, "id": f"{sent.object['id']}0platform"})
+            return replace(sent, object={**sent.object, "id": f"{sent.object['id']}0platform"})
+        if self.world.plan.context is not None:  # of the same organisation
+            return replace(sent, context=f"{CONTEXT.partition('/')[0]}/acct_other00000000")
         return replace(sent, account="acct_other00000000")
 
     def undelivered(self) -> list[dict[str, Any]]:

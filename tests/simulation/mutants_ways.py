@@ -11,7 +11,7 @@ from tests.simulation.mutant import Patches, mutant
 from airport_payments import endpoints, endpoints_async, placing, runner, runner_async
 from airport_payments.contract import webhook_answer
 from airport_payments.core.commands import ConfirmIntent
-from airport_payments.core.decide import answers, charges, intents, look, operations, refunds, requests
+from airport_payments.core.decide import answers, charges, intents, look, operations, refunds, requests, route
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import TryAgain
 from airport_payments.core.facts import Unanswered
@@ -92,6 +92,28 @@ def calls_are_for_the_keys_own_account() -> Patches:
         return real(replace(settings, stripe_account=None), transport)
 
     return [(part, "stripe_client", stripe_client) for part in (port, port_async)]
+
+
+@mutant(near=38, real=True)
+def calls_are_without_the_context() -> Patches:
+    """Every call says for which account of the organisation it is."""
+    real = client.stripe_client
+
+    def stripe_client(settings: Any, transport: Any) -> Any:
+        return real(replace(settings, stripe_context=None), transport)
+
+    return [(part, "stripe_client", stripe_client) for part in (port, port_async)]
+
+
+@mutant(near=1430)
+def only_the_first_account_of_a_context_counts() -> Patches:
+    """A context is a path from the key's owner down to the account: its last part is the account."""
+    real = route.account_of
+
+    def account_of(account: str | None, context: str | None) -> str | None:
+        return real(account, context and context.partition("/")[0])
+
+    return [(route, "account_of", account_of)]
 
 
 # ---- a backup that is restored ----

@@ -52,9 +52,11 @@ WAYS: Final = {
     "thin_events": 0.15,
     "backup_restored": 0.1,
     "saved_card": 0.15,
+    "organisation": 0.5,  # of those of a connected account: it is named by `stripe_context`
 }
-# The account that the settings name where they name one.
+# The account that the settings name where they name one, and the way to it from the key's owner down.
 ACCOUNT: Final = "acct_simulated0000"
+CONTEXT: Final = f"acct_platform000000/{ACCOUNT}"
 VARIANTS: Final = ("all_events", "guide_events", "no_events", "two_shops")
 
 
@@ -103,8 +105,13 @@ class Plan:
 
     @property
     def account(self) -> str | None:
-        """The connected account of the settings."""
+        """The account that the settings name."""
         return ACCOUNT if "connected_account" in self.ways else None
+
+    @property
+    def context(self) -> str | None:
+        """The same as a path, where the settings have `stripe_context` rather than `stripe_account`."""
+        return CONTEXT if self.account and "organisation" in self.ways else None
 
     @property
     def on(self) -> list[str]:
@@ -145,6 +152,8 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
         plan.skews.append(skew if "clock_skew" in plan.rates else 0)
     besides = random.Random(f"{seed}:ways:{real}")
     plan.ways = [name for name, share in WAYS.items() if besides.random() < share and name not in without.faults]
+    if "connected_account" not in plan.ways:
+        plan.ways = [name for name in plan.ways if name != "organisation"]
     if "saved_card" in plan.ways:
         for number in range(besides.randint(1, 2)):
             shop, booking = besides.randrange(plan.shops), besides.choice(sorted(plan.prices))

@@ -323,8 +323,9 @@ class Transport(httpx.AsyncBaseTransport):
 
     def _handle(self, request: httpx.Request, fate: str | None) -> Any:
         world, fake = self.world, self.stripe.fake
-        whose = request.headers.get("stripe-account")
-        world.oracle.check(whose == world.plan.account, "S9", f"{request.method} {request.url.path} is for {whose}")
+        plan, whose = world.plan, [request.headers.get(name) for name in ("stripe-account", "stripe-context")]
+        named = [None if plan.context else plan.account, plan.context]
+        world.oracle.check(whose == named, "S9", f"{request.method} {request.url.path} is for {whose}")
         fault = {
             "error_500_before": (Fault.server_error(), False),
             "error_500_late": (Fault.server_error(), False),

@@ -46,14 +46,14 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
 class Task:
     """A coroutine with a name and a random stream of its own, so that leaving another out changes little for it."""
 
-    __slots__ = ("called_at", "coro", "done", "draws", "error", "killed", "name", "process", "random", "refund_seen", "result",
-                 "rng", "seen", "token", "waiter")  # fmt: skip
+    __slots__ = ("called_at", "coro", "done", "draws", "error", "killed", "name", "process", "refund_seen", "result", "seed",
+                 "seen", "stream", "token", "waiter")  # fmt: skip
 
     def __init__(self, name: str, coro: Coroutine[Any, Any, Any], seed: str, process: Any = None) -> None:
         self.name = name
         self.coro = coro
-        self.rng = random.Random(f"{seed}:{name}")
-        self.random = self.rng.random
+        self.seed = seed
+        self.stream: random.Random | None = None
         self.process = process
         self.done = False
         self.killed = False
@@ -67,6 +67,12 @@ class Task:
             None  # the refund that Stripe last told it of, and since when it asked
         )
         self.seen: tuple[str, int] | None = None  # the attempt that Stripe last told it of, and when that was so
+
+    def random(self) -> float:
+        """Draw from its stream. Every second task never does, and to seed a stream takes as long as a step."""
+        if self.stream is None:
+            self.stream = random.Random(f"{self.seed}:{self.name}")
+        return self.stream.random()
 
 
 class Scheduler:

@@ -128,8 +128,8 @@ class Shop:
 
     def _settings(self, *secrets: str) -> StripeSettings:
         plan = self.world.plan
-        named = {"namespace": self.namespace, "stripe_account": plan.account}
-        return StripeSettings("sk_test_CANARYKEY00", secrets, **named, **plan.policy)
+        where = {"stripe_context": plan.context} if plan.context else {"stripe_account": plan.account}
+        return StripeSettings("sk_test_CANARYKEY00", secrets, namespace=self.namespace, **where, **plan.policy)
 
     # ---- deploys ----
 
