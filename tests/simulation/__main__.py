@@ -50,16 +50,20 @@ def _mutants(first: int) -> int:
 
 def _many(given: argparse.Namespace) -> int:
     found = Sum()
-    for block in many(given.first, given.runs, jobs=given.jobs, real=given.real):
-        found.add(block)
-        for seed, what in block.failed.items():
-            print(f"seed {seed}: {what}")
-            if not given.go_on:
-                print(story(shrink(simulate(seed, real=given.real))))
-                return 1
-        if len(found.steps) % SAY_EVERY == 0:
-            print(f"{len(found.steps)} runs so far, {len(found.failed)} failed", flush=True)
-    _print(found)
+    try:
+        for block in many(given.first, given.runs, jobs=given.jobs, real=given.real):
+            found.add(block)
+            for seed, what in block.failed.items():
+                print(f"seed {seed}: {what}")
+                if not given.go_on:
+                    print(story(shrink(simulate(seed, real=given.real))))
+                    return 1
+            if len(found.steps) % SAY_EVERY == 0:
+                print(f"{len(found.steps)} runs so far, {len(found.failed)} failed", flush=True)
+    except KeyboardInterrupt:
+        print(f"interrupted; go on with --first {given.first + len(found.steps)}")
+    if found.steps:
+        _print(found)
     return bool(found.failed)
 
 

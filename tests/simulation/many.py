@@ -1,5 +1,6 @@
 """Many runs, in one process or in several, and what came of them together."""
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -50,7 +51,8 @@ def many(first: int, runs: int, *, jobs: int = 1, real: bool = False) -> Iterato
     if jobs == 1:
         yield from (_block(block, real=real) for block in blocks)
         return
-    with Pool(jobs) as pool:
+    # Ctrl-C goes to all of them: the first one ends the others.
+    with Pool(jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         yield from pool.imap(partial(_block, real=real), blocks)
 
 
