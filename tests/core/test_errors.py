@@ -45,6 +45,10 @@ def made(cls: type[PaymentsError]) -> PaymentsError:
     return cls(*SPECIAL.get(cls.__name__, ()))
 
 
+def test_why_a_signature_is_invalid_is_told_for_the_log() -> None:
+    assert errors.InvalidSignature("the body is over the limit").reason == "the body is over the limit"
+
+
 def test_the_drawing_is_the_real_tree() -> None:
     real = {c.__name__: c.__base__.__name__ if c is not PaymentsError else None for c in CLASSES}
     assert {name: parent for name, (parent, _) in drawn().items()} == real

@@ -38,6 +38,7 @@ from airport_payments.core.model import (
     ReviewReason,
     Snapshot,
 )
+from airport_payments.core.options import PaymentOptions
 from airport_payments.core.secret import Secret
 from airport_payments.core.views import PaymentStatus, report
 
@@ -347,6 +348,16 @@ class TestDocument:
     def test_there_and_back_is_the_same_ledger(self) -> None:
         for ledger in (Ledger(), self.FULL):
             assert load(dump(ledger), ledger.version) == ledger
+
+    def test_options_without_metadata_come_back_without_any(self) -> None:
+        command = CreateIntent("a1", "BK-1", "n", PRICE, "k", NOW, NOW, options=PaymentOptions(description="Lounge"))
+        ledger = Ledger(1, effects=(command,))
+        assert load(dump(ledger), 1) == ledger
+
+    def test_a_ledger_without_payments_has_none_that_lives_or_is_attached(self) -> None:
+        assert Ledger().live is None
+        assert Ledger().attached is None
+        assert self.FULL.attached == self.FULL.payments[0]
 
     @pytest.mark.parametrize("field", ["state", "status", "place", "review"])
     def test_an_unknown_word_of_a_newer_version_is_left_alone_and_never_guessed(self, field) -> None:

@@ -74,8 +74,7 @@ class PaymentOptions:
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """The metadata, as pairs."""
-        given = self.metadata
-        return tuple(given.items()) if isinstance(given, Mapping) else given
+        return cast("tuple[tuple[str, str], ...]", self.metadata)  # `__post_init__` made it so
 
     def _wrong_fields(self) -> list[FieldError]:
         checks = (
