@@ -24,7 +24,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 # ---- Hypothesis: no verdict depends on how fast the machine is; CI draws the same examples every time ----
 
 _TIMING = [HealthCheck.too_slow]
-settings.register_profile("dev", deadline=None, max_examples=60, suppress_health_check=_TIMING)
+settings.register_profile("dev", deadline=None, max_examples=40, suppress_health_check=_TIMING)
 settings.register_profile(
     "ci",
     deadline=None,

@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.support import PRICE, Driver, declined, opened, refund_view, seen, view
 
 from airport_payments.core.facts import IntentObserved
@@ -37,7 +38,7 @@ def end_of(driver: Driver):
     return payment.state, payment.place, payment.stripe_status, payment.failure, driver.booking.status, driver.effects
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(end=st.sampled_from(ENDS), news=st.lists(st.sampled_from(NEWS), max_size=14), data=st.data())
 def test_the_end_state_depends_on_what_happened_and_not_on_the_order(end, news, data) -> None:
     order = data.draw(st.permutations([end, *news, end]))
@@ -54,7 +55,7 @@ def test_the_end_state_depends_on_what_happened_and_not_on_the_order(end, news, 
     assert shuffled.snapshot is before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(news=st.lists(st.sampled_from(NEWS[:7]), max_size=12))
 def test_each_failure_is_announced_once_however_often_it_is_told(news) -> None:
     driver = opened()
@@ -62,7 +63,7 @@ def test_each_failure_is_announced_once_however_often_it_is_told(news) -> None:
     assert driver.announced == ["PaymentFailed"] * len({v.failure.charge_id for v in news if v.failure})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(data=st.data())
 def test_rule_8_any_news_twice_is_a_change_once(data) -> None:
     driver = opened()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.support import (
     INTENT_ID,
     NOW,
@@ -151,7 +152,7 @@ def blurred(reply: Any) -> object:
 
 
 @given(past=pasts, late=st.sampled_from(TO_COME), years=st.integers(0, 9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_every_later_fact_is_answered_as_if_nothing_had_been_forgotten(past: list[str], late: Fact, years: int) -> None:
     whole = lived(past)
     assume(is_settled(whole.ledger))
@@ -166,7 +167,7 @@ def test_every_later_fact_is_answered_as_if_nothing_had_been_forgotten(past: lis
 
 
 @given(past=pasts, then=st.lists(st.sampled_from(TO_COME), max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_so_is_every_sequence_of_later_facts(past: list[str], then: list[Fact]) -> None:
     whole = lived(past)
     assume(is_settled(whole.ledger))
@@ -185,7 +186,7 @@ def test_so_is_every_sequence_of_later_facts(past: list[str], then: list[Fact]) 
 
 
 @given(past=pasts)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_what_is_forgotten_is_forgotten_once_and_moves_nothing(past: list[str]) -> None:
     whole = lived(past)
     change = forgetting(whole)

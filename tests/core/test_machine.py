@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from tests.core.model_stripe import FATES, TrueStripe, same_request
+from tests.examples import examples
 from tests.support import OWNER, PRICE, TICK, Driver
 
 from airport_payments.core.announcements import Deliver
@@ -359,12 +360,12 @@ class PaymentsWithoutWebhooks(Payments):
     jumps = (1, 2, 20, 70)
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Payments, 90), (PaymentsWithoutWebhooks, 30)])
-def test_the_invariants_hold_in_any_order_of_events(machine, examples) -> None:
+@pytest.mark.parametrize(("machine", "number"), [(Payments, 90), (PaymentsWithoutWebhooks, 30)])
+def test_the_invariants_hold_in_any_order_of_events(machine, number) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples,
+            max_examples=examples(number),
             stateful_step_count=40,
             deadline=None,
             derandomize=True,

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from tests.core.model_refunds import FATES, TrueRefunds
+from tests.examples import examples
 from tests.support import POLICY, PRICE, TICK, collected, refund_request
 
 from airport_payments.core.announcements import Deliver
@@ -262,12 +263,12 @@ class RefundsThatLeaveTheBooking(Refunds):
         assert (self.driver.payment.place, self.driver.booking.status) == (Place.ATTACHED, BookingStatus.CONFIRMED)
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Refunds, 120), (RefundsThatLeaveTheBooking, 40)])
-def test_refunds_end_as_stripe_has_them_in_any_order_of_events(machine, examples) -> None:
+@pytest.mark.parametrize(("machine", "number"), [(Refunds, 120), (RefundsThatLeaveTheBooking, 40)])
+def test_refunds_end_as_stripe_has_them_in_any_order_of_events(machine, number) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples,
+            max_examples=examples(number),
             stateful_step_count=40,
             deadline=None,
             derandomize=True,

@@ -8,6 +8,7 @@ import pytest
 import stripe
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from airport_payments.core.errors import ConfigurationError, InvalidSignature
 from airport_payments.core.model import IntentStatus
@@ -292,14 +293,14 @@ HEADERS = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(body=st.binary(max_size=300) | st.text(max_size=100), header=HEADERS)
 def test_no_unsigned_input_raises_anything_but_the_typed_error(body, header) -> None:
     with pytest.raises(InvalidSignature):
         construct_event(body, header, SECRET, now=NOW)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data())
 def test_no_signed_input_raises_anything_but_the_typed_error(data) -> None:
     event = sample()
