@@ -8,6 +8,7 @@ import sqlite3
 import statistics
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import create_engine
@@ -60,7 +61,7 @@ def _sqlite(large: int) -> tuple[list[tuple[float, float]], list[tuple[float, fl
             return f"(WITH RECURSIVE s(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM s WHERE n < {last}) SELECT n FROM s)"
 
         def run(sql: str) -> None:
-            with sqlite3.connect(path, isolation_level=None) as connection:
+            with closing(sqlite3.connect(path, isolation_level=None)) as connection, connection:
                 connection.execute(sql)
             connection.close()
 

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -390,7 +390,7 @@ def test_a_database_that_is_well(shop, url):
     names = ["answers", "tables", "journal", "synchronous", "writable"]
     assert [found[f"database.{name}"]["level"] for name in names] == ["ok"] * 5
     assert ended.code == 0
-    with sqlite3.connect(shop.folder / "airport.db") as database:
+    with closing(sqlite3.connect(shop.folder / "airport.db")) as database, database:
         assert database.execute("SELECT count(*) FROM airport_history").fetchone() == (0,)
 
 

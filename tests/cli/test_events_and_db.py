@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ TABLES = {"airport_bookings", "airport_ledgers", "airport_payments", "airport_hi
 
 
 def tables(path) -> set[str]:
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
@@ -66,10 +67,9 @@ def test_init_makes_what_is_missing_and_leaves_the_rest(shop, here, url):
     first = here("db", "init", "--json", DATABASE_URL=url)
     assert (first.code, set(first.json["created"])) == (0, TABLES)
     assert tables(shop.folder / "airport.db") == TABLES
-    with sqlite3.connect(shop.folder / "airport.db") as database:
+    with closing(sqlite3.connect(shop.folder / "airport.db")) as database, database:
         database.execute("DROP TABLE airport_history")
         database.execute("INSERT INTO airport_bookings VALUES ('b-1', 'alice', 1, 'usd', 'pending', NULL)")
-    database.close()
     assert here("db", "init", DATABASE_URL=url).out == "SQLite file airport.db: made airport_history.\n"
     assert here("db", "init", DATABASE_URL=url).out == "SQLite file airport.db: all tables are there, of version 3.\n"
     assert shop.status("b-1") == "pending"
@@ -85,12 +85,12 @@ def test_init_needs_no_keys_and_says_where_it_cannot_write(shop, here):
 
 def test_the_sql_makes_the_same_tables(shop, here):
     script = here("db", "sql", DATABASE_URL=None).out
-    with sqlite3.connect(shop.folder / "by-hand.db") as database:
+    with closing(sqlite3.connect(shop.folder / "by-hand.db")) as database, database:
         database.executescript(script)
     here("db", "init")
     schemas = []
     for name in ("by-hand.db", "airport.db"):
-        with sqlite3.connect(shop.folder / name) as database:
+        with closing(sqlite3.connect(shop.folder / name)) as database, database:
             rows = database.execute("SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name")
             schemas.append([(kind, name, " ".join(sql.split())) for kind, name, sql in rows])
     assert schemas[0] == schemas[1]
@@ -119,9 +119,8 @@ OLD = Path(__file__).parent.parent / "storage/old"
 
 
 def test_init_brings_an_earlier_version_up_to_date_and_says_so(shop, here):
-    with sqlite3.connect(shop.folder / "old.db") as database:
+    with closing(sqlite3.connect(shop.folder / "old.db")) as database, database:
         database.executescript((OLD / "1.sqlite.sql").read_text())
-    database.close()
     url = {"DATABASE_URL": "sqlite:///old.db"}
     told = [f for f in here("doctor", "--json", **url).json["findings"] if f["check"] == "database.tables"]
     assert told[0]["level"] == "problem"
@@ -135,18 +134,16 @@ def test_init_brings_an_earlier_version_up_to_date_and_says_so(shop, here):
 
 
 def test_init_names_the_versions(shop, here):
-    with sqlite3.connect(shop.folder / "old.db") as database:
+    with closing(sqlite3.connect(shop.folder / "old.db")) as database, database:
         database.executescript((OLD / "2.sqlite.sql").read_text())
-    database.close()
     assert "brought from version 2 to version 3" in here("db", "init", DATABASE_URL="sqlite:///old.db").out
 
 
 def test_sql_from_a_version_makes_the_same_tables_as_init(shop, here):
     script = here("db", "sql", "--from", "1").out
-    with sqlite3.connect(shop.folder / "old.db") as database:
+    with closing(sqlite3.connect(shop.folder / "old.db")) as database, database:
         database.executescript((OLD / "1.sqlite.sql").read_text())
         database.executescript(script)
-    database.close()
     assert here("db", "init", "--json", DATABASE_URL="sqlite:///old.db").json["from_version"] == 3
     assert here("db", "sql", "--from", "3").out == "-- Tables of version 3 need nothing.\n"
 
@@ -167,8 +164,7 @@ def test_sql_from_a_version_that_never_was_is_refused(here, arguments, why):
 
 def test_doctor_finds_an_index_that_is_missing(shop, here):
     here("db", "init")
-    with sqlite3.connect(shop.folder / "airport.db") as database:
+    with closing(sqlite3.connect(shop.folder / "airport.db")) as database, database:
         database.execute("DROP INDEX airport_payments_one_payable")
-    database.close()
     told = [f for f in here("doctor", "--json").json["findings"] if f["check"] == "database.tables"]
     assert told[0]["what"] == "missing: airport_payments_one_payable"

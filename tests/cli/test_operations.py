@@ -6,6 +6,7 @@ import json
 import signal
 import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 from tests.cli.demo import until
@@ -41,7 +42,7 @@ def test_tick_hands_announcements_to_the_teams_handlers_once(shop, colour):
 def test_tick_with_problems_ends_with_1_and_the_log_says_which(shop):
     shop.open("b-2")
     shop.cancelled_behind("b-2")
-    with sqlite3.connect(shop.folder / "airport.db") as database:
+    with closing(sqlite3.connect(shop.folder / "airport.db")) as database, database:
         database.execute("UPDATE airport_ledgers SET document = '{}'")
     ended = shop.run("tick", "--no-handlers", "--json")
     assert ended.code == 1

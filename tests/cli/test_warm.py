@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -24,6 +25,6 @@ def test_a_forked_run_leaves_nothing_to_the_next(shop):
     assert shop.run("db", "init", env={"DATABASE_URL": "sqlite:///other.db"}).code == 0
     assert shop.run("db", "init").code == 0
     for name in ("other.db", "airport.db"):
-        with sqlite3.connect(shop.folder / name) as database:
+        with closing(sqlite3.connect(shop.folder / name)) as database, database:
             assert database.execute("SELECT count(*) FROM airport_bookings").fetchone() == (0,)
     assert (dict(os.environ), os.getcwd()) == before

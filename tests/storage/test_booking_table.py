@@ -5,6 +5,7 @@ import enum
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -499,7 +500,7 @@ def test_sqlite_gives_back_no_float_that_is_not_exact(tmp_path: Path) -> None:
         table.metadata.create_all(connection)
     repository = team.repository(mapped(table))
     repository.create_tables()
-    with sqlite3.connect(tmp_path / "team.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "team.db")) as connection, connection:
         connection.execute(
             "INSERT INTO flights (ref, customer, price, money, state) VALUES ('bk_1', 'c', 0.1 + 0.2, 'usd', 'pending')"
         )

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -42,7 +43,7 @@ class Deploy:
 
     def rewritten(self, change):
         """Let the newer version write BK-1's ledger."""
-        with sqlite3.connect(self.path) as connection:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
             (text,) = connection.execute("SELECT document FROM airport_ledgers WHERE booking_id = 'BK-1'").fetchone()
             doc = json.loads(text)
             doc["format"] = FORMAT + 1
@@ -52,7 +53,7 @@ class Deploy:
         connection.close()
 
     def row(self):
-        with sqlite3.connect(self.path) as connection:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
             return connection.execute("SELECT * FROM airport_ledgers WHERE booking_id = 'BK-1'").fetchone()
 
     def webhook(self, booking_id):

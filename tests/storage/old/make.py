@@ -10,6 +10,7 @@ dump of FakeStripe, the same for all).
 import json
 import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -181,7 +182,7 @@ def main(version, folder):
     known = answers(shop)
     stripe = json.loads(shop.fake.dump())
     engine.dispose()
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         (folder / f"{version}.sqlite.sql").write_text("\n".join(database.iterdump()) + "\n")
     (folder / f"{version}.json").write_text(json.dumps(known, indent=1) + "\n")
     (folder / "stripe.json").write_text(json.dumps(stripe, separators=(",", ":")) + "\n")  # the same for all
