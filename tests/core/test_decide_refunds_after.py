@@ -18,7 +18,9 @@ from tests.support import (
 from airport_payments.core.decide.table import (
     LOOK_FIRST,
     MAX_LOOKS,
+    PROCESSING_FIRST,
     REFUND_FORWARD,
+    RETRY_MOST,
 )
 from airport_payments.core.facts import RefusalKind, Refused, Unanswered
 from airport_payments.core.model import BookingStatus, Payment, PaymentState, Place, ReviewReason, Surplus
@@ -77,6 +79,21 @@ class TestAfterwards:
         assert waits[0] == LOOK_FIRST
         assert waits == sorted(waits)
         assert len(waits) == MAX_LOOKS
+
+    @pytest.mark.parametrize(
+        ("reply", "wait"), [(LOST, PROCESSING_FIRST), (refused(RefusalKind.CREDENTIALS), PROCESSING_FIRST), (refused(), RETRY_MOST)]
+    )  # fmt: skip
+    def test_a_question_that_stripe_did_not_answer_is_no_look_at_a_pending_one(self, reply, wait) -> None:
+        driver = collected()
+        driver.refund(made(state="pending"))
+        driver.tick()
+        driver.now = driver.due_at
+        for _ in range(10 * MAX_LOOKS):
+            driver.tick(reply)
+            assert driver.due_at == driver.now + wait
+            driver.now = driver.due_at
+        driver.tick(listed(refund_view(state="pending")))
+        assert driver.due_at == driver.now + 2 * LOOK_FIRST
 
     def test_a_pending_one_whose_events_are_lost_is_found_succeeded(self) -> None:
         driver = collected()

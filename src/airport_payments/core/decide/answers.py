@@ -226,13 +226,13 @@ def _behind(draft: Draft, payment: Payment, command: Command) -> Effect | None:
 
 
 def _later(draft: Draft, payment: Payment, command: Command, *, refused: bool = False) -> None:
-    """Leave what could not be done due: soon while Stripe is silent, ever later while it refuses."""
+    """Leave what could not be done due: soon while Stripe is silent, later while it refuses."""
     now = draft.now
     effect = _behind(draft, payment, command)
     if effect is not None:
         draft.postpone(effect, now + backoff(RETRY_FIRST, RETRY_MOST, effect.tries))
     if isinstance(command, ListRefunds) and payment.refunds_at is not None and payment.refunds_at <= now:
-        wait = backoff(PROCESSING_FIRST, RETRY_MOST, payment.refund_looks)
-        draft.put(replace(payment, refunds_at=now + wait, refund_looks=payment.refund_looks + 1))
+        # It is no look: those that bring something are counted, or an outage would use up all that a refund has.
+        draft.put(replace(payment, refunds_at=now + (RETRY_MOST if refused else PROCESSING_FIRST)))
     if isinstance(command, (RetrieveIntent, FindIntent)) and payment.look_at is not None and payment.look_at <= now:
         draft.put(looked(payment, now) if refused else replace(payment, look_at=now + PROCESSING_FIRST))
