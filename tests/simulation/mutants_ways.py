@@ -1,8 +1,9 @@
 """Deliberate faults that only show in runs that go another way: through the endpoints, with thin events, for an account.
 
-The simulator has to notice each.
+And those of what people are shown, and of what happens but once. The simulator has to notice each.
 """
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,16 @@ from tests.simulation.mutant import Patches, mutant
 
 from airport_payments import endpoints, endpoints_async, placing, runner, runner_async
 from airport_payments.contract import webhook_answer
-from airport_payments.core.commands import ConfirmIntent
+from airport_payments.core import decide as decide_package
+from airport_payments.core.commands import ConfirmIntent, CreateIntent
 from airport_payments.core.decide import answers, charges, intents, look, operations, refunds, requests, route
+from airport_payments.core.decide.draft import Draft
 from airport_payments.core.decide.route import EventOutcome
-from airport_payments.core.errors import TryAgain
+from airport_payments.core.errors import AmountMismatch, BookingNotFound, BookingNotPayable, CurrencyMismatch, TryAgain
 from airport_payments.core.facts import Unanswered
-from airport_payments.stripe_api import client, port, port_async
+from airport_payments.core.model import BookingStatus, PaymentState
+from airport_payments.core.secret import Secret
+from airport_payments.stripe_api import client, events, port, port_async
 
 # ---- through the endpoints ----
 
@@ -47,6 +52,97 @@ def the_endpoints_acknowledge_what_was_not_saved() -> Patches:
         (endpoints.PaymentEndpoints, "_webhook", webhook),
         (endpoints_async.AsyncPaymentEndpoints, "_webhook", webhook_async),
     ]
+
+
+@mutant()
+def an_answer_does_not_say_when_to_try_again() -> Patches:
+    """What is to be tried again comes with `Retry-After`, as the contract says."""
+    real = endpoints.error_answer
+
+    def error_answer(error: Exception) -> Any:
+        answer = real(error)
+        return replace(answer, headers=tuple(each for each in answer.headers if each[0] != "retry-after"))
+
+    return [(part, "error_answer", error_answer) for part in (endpoints, endpoints_async)]
+
+
+# ---- what people ask for, and are shown ----
+
+
+@mutant()
+def any_amount_that_a_client_sends_is_taken() -> Patches:
+    """Rule 4: the amount of a request is compared with the booking's price, or refused."""
+    real = requests.refusal
+
+    def refusal(draft: Any, fact: Any) -> Any:
+        refused = real(draft, fact)
+        return None if isinstance(refused, AmountMismatch | CurrencyMismatch) else refused
+
+    return [(requests, "refusal", refusal)]
+
+
+@mutant()
+def someone_elses_booking_looks_different_from_none() -> Patches:
+    """S10: whoever may not see a booking cannot tell that it is there."""
+    real = requests.step
+
+    def step(draft: Any, asker: Any, fresh: Any = None) -> Any:
+        act, reply = real(draft, asker, fresh)
+        return act, BookingNotPayable("it is not yours") if isinstance(reply, BookingNotFound) else reply
+
+    return [(decide_package, "step", step), (answers, "step", step)]
+
+
+@mutant()
+def a_secret_shows_itself() -> Patches:
+    """S12: what holds a secret does not show it."""
+    return [(Secret, "__repr__", Secret.reveal)]
+
+
+@mutant(near=20)
+def the_log_shows_what_does_not_match() -> Patches:
+    """S12: nor does the log."""
+    real = events.verify
+
+    def verify(body: bytes, timestamp: str, signatures: Any, secrets: Any) -> None:
+        try:
+            real(body, timestamp, signatures, secrets)
+        except Exception:
+            logging.getLogger("airport_payments").debug("none of %s signed %r", [s.reveal() for s in secrets], body)
+            raise
+
+    return [(events, "verify", verify)]
+
+
+# ---- what happens but once ----
+
+
+@mutant()
+def a_paid_booking_that_was_reopened_is_confirmed_again() -> Patches:
+    """S1: its money confirmed it once; what the team does with its row afterwards is the team's."""
+    real = Draft.change
+
+    def change(draft: Draft) -> Any:
+        paid = draft.read.ledger.attached
+        if paid is not None and paid.state is PaymentState.SUCCEEDED and draft.booking.status is BookingStatus.PENDING:
+            draft.confirm_booking(paid, paid.received_minor)
+        return real(draft)
+
+    return [(Draft, "change", change)]
+
+
+@mutant()
+def an_unanswered_create_is_saved_anew_with_another_key() -> Patches:
+    """S5: one PaymentIntent for each attempt."""
+    real = Draft.postpone
+
+    def postpone(draft: Draft, effect: Any, due_at: Any, **named: int) -> None:
+        real(draft, effect, due_at, **named)
+        if isinstance(effect, CreateIntent):
+            again = (replace(e, key=f"{e.key}/{e.tries}") if isinstance(e, CreateIntent) else e for e in draft.effects)
+            draft.effects = tuple(again)
+
+    return [(Draft, "postpone", postpone)]
 
 
 # ---- thin events, and events of accounts ----
