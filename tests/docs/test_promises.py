@@ -21,7 +21,7 @@ EXPLANATION = ROOT / "docs" / "explanation"
 PROMISES = (EXPLANATION / "guarantees.md").read_text("utf-8")
 SIMULATION = (EXPLANATION / "simulation.md").read_text("utf-8")
 # How a command of the project begins, in a sentence, in a table, or on a line of a block.
-_COMMAND = r"(?:[A-Z_]+=\S+ )?(?:make|python -m tests\.\w+)(?: [^`\n]+)?"
+_COMMAND = r"(?:[A-Z_]+=\S+ )?(?:make|python -m tests(?:\.\w+)+)(?: [^`\n]+)?"
 
 
 def named_commands() -> list[str]:
@@ -45,7 +45,9 @@ def run_by(target: str) -> str | None:
 
 def check_options(program: str, words: list[str]) -> None:
     # Read, and not asked for its help: the mutation tests need what `make setup` does not install.
-    shell_blocks._flags_in(words, ROOT.joinpath(*program.split("."), "__main__.py").read_text("utf-8"))
+    path = ROOT.joinpath(*program.split("."))
+    path = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
+    shell_blocks._flags_in(words, path.read_text("utf-8"))
     if program == "tests.exhaustion":
         assert {word for word in words if word[0] != "-" and not word.isdigit()} <= set(WORLDS)
 

@@ -90,7 +90,7 @@ class RealStripe:
         if self.world.plan.colour == "sync":
             client = httpx.Client(transport=SyncTransport(process), trust_env=False)
             inner: Any = StripePort(
-                process.shop.settings, client=client, sleep=lambda _: None, clock=self._monotonic, draw=self._draw
+                process.shop.settings, client=client, sleep=process.sleep_sync, clock=self._monotonic, draw=self._draw
             )
             return SyncChecked(process, inner)
         async_client = httpx.AsyncClient(transport=Transport(process), trust_env=False)

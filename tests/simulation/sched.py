@@ -6,6 +6,8 @@ import types
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+from greenlet import getcurrent, greenlet
+
 from airport_payments.core.errors import PaymentsError
 
 
@@ -34,11 +36,40 @@ def join(task: "Task", timeout_ms: int) -> Generator[object, Any, bool]:
     return (yield (task, timeout_ms))
 
 
+class Thread(greenlet):
+    """A thread of the sync colour: it has a stack of its own, and others run while it waits."""
+
+
+@types.coroutine
+def in_thread(call: Callable[[], Any]) -> Generator[object, Any, Any]:
+    """Call a function of the sync colour in a thread of its own, and let others run whenever it waits."""
+    thread, given = Thread(call), ()
+    while True:
+        thread.parent = getcurrent()  # whoever goes on with it hears of it next, also of its death
+        wanted = thread.switch(*given)
+        if thread.dead:
+            return wanted
+        try:
+            given = ((yield wanted),)
+        except GeneratorExit:
+            thread.parent = getcurrent()
+            try:
+                thread.throw(Killed)
+            except Killed:
+                raise GeneratorExit from None
+            raise RuntimeError("a thread that was killed went on") from None
+
+
 def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine to its end at once, as if nobody else were there: for the sync colour."""
+    """Run a coroutine to its end for the sync colour: in a thread, or at once, as if nobody else were there."""
+    thread, given = getcurrent(), None
+    waits = isinstance(thread, Thread)
     try:
         while True:
-            coroutine.send(None)
+            wanted = coroutine.send(given)
+            if waits:
+                assert thread.parent is not None
+                given = thread.parent.switch(wanted)
     except StopIteration as end:
         return end.value
 
@@ -81,6 +112,7 @@ class Scheduler:
     def __init__(self) -> None:
         self.now = 0
         self.steps = 0
+        self.threads = False  # whether the sync colour runs in threads, or each call of it at once
         self.current: Task | None = None
         self._heap: list[tuple[int, int, Any, int]] = []
         self._pushed = 0

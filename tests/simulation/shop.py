@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.plan import DAY, HOUR, MINUTE, SECOND
-from tests.simulation.sched import Task, drive, join, switch
+from tests.simulation.sched import Task, drive, in_thread, join, switch
 from tests.simulation.web import Front
 from tests.simulation.wrapped import FaultyRepository, SyncFaultyRepository, Watched
 
@@ -57,7 +57,7 @@ class Process:
             port=world.stripe.port(self),
             clock=self.clock,
             new_id=world.new_id,
-            sleep=(lambda _: None) if sync else self._sleep,
+            sleep=self.sleep_sync if sync else self._sleep,
             draw=lambda: world.sched.current.random(),
         )
         for name in SUBSCRIBERS:
@@ -70,6 +70,10 @@ class Process:
 
     async def _sleep(self, seconds: float) -> None:
         await switch(int(seconds * 1000) + 1)
+
+    def sleep_sync(self, seconds: float) -> None:
+        """Wait in a thread."""
+        drive(self._sleep(seconds))
 
     async def _hear_async(self, name: str, announcement: Announcement) -> None:
         world = self.world
@@ -202,8 +206,11 @@ class Shop:
 
         async def main() -> Any:
             await switch(1)
-            outcome = call(process.front)
-            outcome = outcome if sync else await outcome
+            if sync and world.sched.threads:
+                outcome = await in_thread(partial(call, process.front))
+            else:
+                outcome = call(process.front)
+                outcome = outcome if sync else await outcome
             world.oracle.returned(self, outcome)
             return outcome
 

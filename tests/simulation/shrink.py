@@ -3,14 +3,19 @@
 from dataclasses import replace
 
 from tests.simulation.plan import Filter
-from tests.simulation.world import Result, simulate
+from tests.simulation.world import Result, Simulate, simulate
 
 # Replays that one shrinking may cost.
 MAX_REPLAYS = 400
 
 
-def shrink(failed: Result) -> Result:
-    """Leave out people, then faults, then single strikes, as long as the same rule is still broken."""
+def shrink(failed: Result, run: Simulate = simulate) -> Result:
+    """Leave out people, then faults, then single strikes, as long as the same rule is still broken.
+
+    Args:
+        failed: a run that broke a rule.
+        run: what ran it.
+    """
     assert failed.violation is not None
     best, left = failed, MAX_REPLAYS
 
@@ -19,7 +24,7 @@ def shrink(failed: Result) -> Result:
         if left <= 0:
             return False
         left -= 1
-        result = simulate(failed.plan.seed, real=failed.plan.real, without=without)
+        result = run(failed.plan.seed, real=failed.plan.real, without=without)
         if result.violation is None or result.violation.rule != failed.violation.rule:
             return False
         best = result

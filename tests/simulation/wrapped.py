@@ -274,7 +274,7 @@ class ModelPort:
                 delay = int(task.random() * longest)
                 world.sched.at(world.sched.now + delay, lambda: books.complete(command, world.sched.now))
 
-        if world.plan.colour == "sync":
+        if world.plan.colour == "sync" and not world.sched.threads:
             execute()
         else:
             # Stripe goes on whatever becomes of who asked; meanwhile the key is in use.
