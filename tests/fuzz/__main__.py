@@ -9,7 +9,7 @@ import sys
 import time
 
 from .run import Fuzz
-from .targets import CORPUS, all_targets, line_of
+from .targets import all_targets, file_of, line_of
 
 SHARES = 100_000  # what the targets' shares add up to
 
@@ -37,8 +37,7 @@ def main() -> int:
             )
     for run in runs:
         if given.keep and run.kept:
-            path = CORPUS / f"{'app' if run.name in {'fastapi', 'flask'} else run.name}.jsonl"
-            with path.open("a", encoding="ascii") as file:
+            with file_of(run.name).open("a", encoding="ascii") as file:
                 file.writelines(line_of(data) for data in run.kept)
     failures = [failure for run in runs for failure in run.failures]
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

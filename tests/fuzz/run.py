@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .mutate import Mutator
-from .targets import CORPUS, Target, corpus_of, line_of
+from .targets import Target, corpus_of, file_of, line_of
 
 # No input may keep a reader busy for as long as this: they take microseconds. It ends a hang, and judges no speed.
 HANG_S = 30.0
@@ -78,9 +78,8 @@ class Fuzz:
 
     def _failed(self, data: bytes, error: BaseException) -> str:
         """Save an input that failed, so that every later run begins with it, and say which."""
-        path = CORPUS / f"{'app' if self.name in {'fastapi', 'flask'} else self.name}.jsonl"
         if data not in self.corpus and len(self.failures) < 5:
-            with path.open("a", encoding="ascii") as file:
+            with file_of(self.name).open("a", encoding="ascii") as file:
                 file.write(line_of(data))
         digest = hashlib.sha256(data).hexdigest()[:12]
         return f"{self.name} (seed {self.seed}, input {digest}): {error!r:.300} after {data[:200]!r}"
