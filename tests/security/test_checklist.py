@@ -44,6 +44,7 @@ CHECKLIST: dict[str, list[str]] = {
     ],
     "secrets that are empty, short, of the wrong kind or of the wrong mode: no start": [
         "stripe_api/test_signature.py::test_no_secret_is_a_configuration_error_and_never_a_signature",
+        "stripe_api/test_settings.py::test_what_is_certainly_wrong_is_refused_by_name_and_never_by_value",
         "stripe_api/test_settings.py::test_a_setting_of_the_wrong_kind_is_the_typed_error_and_names_the_setting",
         "contract/test_start.py::test_an_app_refuses_to_start_and_names_the_variable_but_not_its_value",
     ],
@@ -54,7 +55,9 @@ CHECKLIST: dict[str, list[str]] = {
         "contract/test_invalid_requests.py::test_an_amount_that_is_not_exact_or_not_payable_is_refused",
     ],
     "ids that are none, with dots, slashes, line breaks or other letters: refused before the database": [
-        "gateway/test_principals.py::test_a_malformed_booking_id_is_refused_before_the_database",
+        "security/test_two_customers.py::test_every_operation_that_takes_a_booking_is_tried_with_malformed_ids",
+        "security/test_two_customers.py::test_a_malformed_booking_id_is_refused_by_every_operation_before_the_database",
+        "security/test_two_customers.py::test_no_malformed_payment_id_reaches_stripe",
         "gateway/test_principals.py::test_a_malformed_intent_id_is_refused_before_the_database",
         "contract/test_invalid_requests.py::test_a_malformed_booking_id_in_the_path_is_refused",
     ],

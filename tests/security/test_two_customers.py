@@ -12,7 +12,7 @@ from tests.gateway.shop import opened
 from tests.support import PRICE
 
 from airport_payments import AsyncPaymentGateway, PaymentGateway, PaymentOptions
-from airport_payments.core.errors import BookingNotFound
+from airport_payments.core.errors import BookingNotFound, InvalidRequest, PaymentIntentMismatch
 from airport_payments.core.model import Booking
 
 A, B = "alice", "bob"
@@ -50,6 +50,52 @@ def test_every_operation_that_takes_an_owner_is_in_the_matrix(kind) -> None:
     for name in public - {"repository", "settings"}:
         takes_owner = "owner" in inspect.signature(getattr(kind, name)).parameters
         assert takes_owner == (name in {*FOR_CUSTOMERS} | ABOUT_ONESELF | OF_AN_OWNER), name
+
+
+# What the team calls for a booking.
+FOR_A_BOOKING = {
+    "booking_changed": lambda g, at, _: g.booking_changed(at),
+    "capture": lambda g, at, intent: g.capture(at, payment_id=intent),
+    "expire": lambda g, at, _: g.expire(at),
+    "explain": lambda g, at, _: g.explain(at),
+    "redeliver": lambda g, at, _: g.redeliver(at, 1),
+    "resolve": lambda g, at, intent: g.resolve(at, intent, "keep", by="staff"),
+}
+MALFORMED = ["", ".", "..", "a/b", "a b", "ä", "x" * 129, "a\n", "a\r\nb", "a\x00", None, 5, b"BK-1", ["BK-1"]]
+GUESSED = "pi_00000000guess"
+
+
+def test_every_operation_that_takes_a_booking_is_tried_with_malformed_ids() -> None:
+    public = {name for name in FOR_THE_TEAM if callable(getattr(PaymentGateway, name))}
+    taking = {name for name in public if "booking_id" in inspect.signature(getattr(PaymentGateway, name)).parameters}
+    assert taking == set(FOR_A_BOOKING)
+
+
+@each_colour
+@pytest.mark.parametrize("operation", [*FOR_CUSTOMERS, *FOR_A_BOOKING])
+def test_a_malformed_booking_id_is_refused_by_every_operation_before_the_database(colour, operation) -> None:
+    call = {**FOR_CUSTOMERS, **FOR_A_BOOKING}[operation]
+    with opened(colour, Booking(OURS, B, PRICE)) as shop:
+        reads: list[str] = []
+        for name in ("get", "find", "history", "save"):
+            shop.hooks[name] = lambda *_, name=name: reads.append(name)
+        for booking_id in MALFORMED:
+            with pytest.raises(InvalidRequest):
+                shop.run(call(shop.gateway, booking_id, GUESSED))
+        assert not reads
+        assert not shop.fake.requests
+
+
+@each_colour
+@pytest.mark.parametrize("operation", ["confirm_payment", "refund", "capture", "resolve"])
+@pytest.mark.parametrize("payment_id", ["", "..", "pi_x/../x", "pi_0000000ä", "pi_00000000\n", 5, b"pi_00000000", "x" * 5000])
+def test_no_malformed_payment_id_reaches_stripe(colour, operation, payment_id) -> None:
+    """An attempt's own id names a payment, too: what is plain text is looked for in the ledger, and nowhere else."""
+    call = {**FOR_CUSTOMERS, **FOR_A_BOOKING}[operation]
+    with opened(colour, Booking(OURS, B, PRICE)) as shop:
+        with pytest.raises((InvalidRequest, PaymentIntentMismatch)):
+            shop.run(call(shop.gateway, OURS, payment_id))
+        assert not shop.fake.requests
 
 
 # A's booking, in each of the states that an answer might betray.
