@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import tests.simulation.mutants
@@ -87,7 +88,15 @@ def test_leaving_something_out_of_a_plan_leaves_the_rest_as_it_is() -> None:
         assert (less.rates, less.windows, less.skews) == (plan.rates, plan.windows, plan.skews)
 
 
-def test_a_failure_is_shrunk_and_told_as_a_story() -> None:
+def _without_one_more(short: Result) -> list[tuple[str, Filter]]:
+    """What is left of a short run, each with the filter that leaves it out as well."""
+    now = short.plan.filter
+    found = [(p.name, replace(now, people=now.people | {p.name})) for p in short.plan.people]
+    found += [(fault, replace(now, faults=now.faults | {fault})) for fault in short.plan.on]
+    return found + [(name, replace(now, strikes=now.strikes | {(name, draw)})) for name, draw, _ in short.struck]
+
+
+def test_a_failure_is_shrunk_to_what_it_needs_and_told_as_a_story() -> None:
     mutant = MUTANTS["a_cancelled_booking_is_confirmed"]
     found = mutant.caught(0)
     assert found is not None
@@ -96,10 +105,14 @@ def test_a_failure_is_shrunk_and_told_as_a_story() -> None:
         assert failed.violation is not None
         short = shrink(failed)
         told = story(short)
+        left = _without_one_more(short)
+        needed = [(what, simulate(failed.plan.seed, without=without).violation) for what, without in left]
     assert short.violation is not None
     assert short.violation.rule == failed.violation.rule == "S2"
-    assert len(short.plan.people) <= len(failed.plan.people)
-    assert len(short.struck) <= len(failed.struck)
+    assert len(short.plan.people) < len(failed.plan.people)
+    assert len(short.plan.on) < len(failed.plan.on)
+    assert len(short.struck) < len(failed.struck)
+    assert [what for what, violation in needed if violation is not None and violation.rule == "S2"] == []
     assert told.startswith(f"seed {failed.plan.seed}: ")
     assert "status=cancelled" in told
     assert "S2: confirmed while cancelled" in told.splitlines()[-1]
