@@ -305,6 +305,29 @@ class TestClients:
         assert stripe.default_http_client is None
 
 
+# What proxies, gateways and load balancers answer in the place of Stripe.
+NO_ERRORS_OF_STRIPES = [
+    b"", b"<html>", b"null", b"5", b'"x"', b"[1]", b"{}", b'{"error":null}', b'{"error":"upstream connect error"}', b'{"error":true}',
+    b'{"error":503}', b'{"error":[{"code":"x"}]}', b'{"error":"invalid_client"}', b'{"error":"invalid_grant","error_description":5}',
+    b'{"error":{"type":5,"code":[],"message":{}}}', b'{"error":{"type":"card_error","payment_intent":[1]}}', b'{"error":{"code":NaN}}',
+    b"[" * 100_000, b'{"error":' * 50_000, b"\xff\xfe", b'{"error":"\\ud800"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NO_ERRORS_OF_STRIPES, ids=lambda body: repr(body[:40]))
+@pytest.mark.parametrize("status", [400, 402, 503])
+def test_whatever_an_error_has_for_a_body_is_a_reply(harness, status, body) -> None:
+    harness.answer(httpx.Response(status, content=body, headers={"content-type": "application/json"}))
+    reply = harness.perform(CREATE)
+    assert isinstance(reply, Unanswered if status == 503 else Refused)
+
+
+def test_how_long_to_wait_is_heard_of_whoever_says_it(harness) -> None:
+    harness.answer(httpx.Response(503, text='{"error":"overloaded"}', headers={"Retry-After": "3"}), OK)
+    assert isinstance(harness.perform(CREATE), IntentSeen)
+    assert harness.slept == [3.0]
+
+
 def test_redirects_are_not_followed_with_the_key(harness) -> None:
     elsewhere = harness.router.post("https://elsewhere.invalid/").mock(return_value=OK)
     harness.answer(httpx.Response(307, headers={"Location": "https://elsewhere.invalid/"}))

@@ -1,6 +1,5 @@
 """What both colours of the port share: building stripe-python's client, and reading what its calls raise."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -108,11 +107,6 @@ def result_of_error(error: "stripe.StripeError") -> ApiResult:
     status = error.http_status
     if status is None:
         return ApiResult(None, reason=str(error.user_message or type(error).__name__)[:200])
-    document: object = error.json_body
-    if document is None and isinstance(error.http_body, str):
-        try:
-            document = json.loads(error.http_body)
-        except ValueError:
-            document = None
+    document: object = error.json_body  # an object always: our transport sees to that
     details = cast("Mapping[str, object]", document).get("error") if isinstance(document, Mapping) else None
     return from_headers(status, error.headers or {}, error=details, reason=f"HTTP {status}")

@@ -3,8 +3,9 @@
 stripe-python's own `HTTPXClient` accepts no client, breaks with proxies and reports every exception as a network failure.
 """
 
+import json
 from collections.abc import Mapping
-from typing import NoReturn, cast
+from typing import Final, NoReturn, cast
 
 import httpx
 import stripe
@@ -12,6 +13,9 @@ import stripe
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.secret import Secret
 from airport_payments.stripe_api.bodies import HeldBody, KeyedHeaders, QuietBody
+
+# What stripe-python reads of an error that is none of Stripe's: it then goes by the status and the headers.
+NO_WORDS: Final = '{"error": {}}'
 
 
 class QuietTransport(stripe.HTTPClient):
@@ -53,7 +57,17 @@ def _quiet(body: str | bytes, status: int) -> QuietBody:
     if 200 <= status < 300:
         return HeldBody.of(body)
     # stripe-python reads errors itself, to know what to raise.
-    return QuietBody(body.decode("utf-8", "replace") if isinstance(body, bytes) else body)
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    return QuietBody(text if _is_an_error(text) else NO_WORDS)
+
+
+def _is_an_error(text: str) -> bool:
+    """Return whether this is an error as Stripe writes it. Proxies answer otherwise, and stripe-python breaks on a few."""
+    try:
+        document: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and isinstance(cast("dict[str, object]", document).get("error"), dict)
 
 
 class HttpxTransport(stripe.HTTPClient):
