@@ -14,9 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote_from_bytes
 
+import stripe
 from tests.contract.harness import KINDS, WEBHOOK_SECRET, Shop, open_shop, token
 
-from airport_payments import InvalidRequest, InvalidSignature, Unauthorized
+from airport_payments import InvalidRequest, InvalidSignature, Money, StripeSettings, Unauthorized
 from airport_payments.contract import (
     Headers,
     bearer_token,
@@ -28,18 +29,23 @@ from airport_payments.contract import (
 )
 from airport_payments.contract_models import ConfirmPaymentRequest, CreatePaymentIntentRequest
 from airport_payments.core.codec import UnreadableLedger, load
+from airport_payments.core.commands import CreateIntent
 from airport_payments.core.decide.route import SUBJECTS
+from airport_payments.core.facts import IntentSeen, Refused, Unanswered
 from airport_payments.reconciling import job_of
 from airport_payments.stripe_api import wire, wire_money
 from airport_payments.stripe_api.bodies import HeldBody
+from airport_payments.stripe_api.circuit import Circuit
 from airport_payments.stripe_api.client import result_of_answer
 from airport_payments.stripe_api.events import Event, construct_event, unwrap
+from airport_payments.stripe_api.port import StripePort
 from airport_payments.stripe_api.results import ApiResult, from_headers
 from airport_payments.stripe_api.signature import sign
 
 SECRET = "whsec_0123456789abcdef"
 NOW = 1_790_000_000
 SINCE, UNTIL = datetime.fromtimestamp(NOW - 86400, UTC), datetime.fromtimestamp(NOW, UTC)
+CREATE = CreateIntent("a1", "b-1", "airport", Money(45099, "usd"), "airport/a1/create/0", UNTIL, UNTIL)
 MAX_LOG_LINES = 10_000
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -113,6 +119,40 @@ def answer(data: bytes) -> object:
     return tuple(found)
 
 
+class Peer(stripe.HTTPClient):
+    """Answers each call with a status and a body: Stripe, or whatever stands between."""
+
+    name = "peer"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status, self.body, self.headers = 0, b"", dict[str, str]()
+
+    def request(self, *_: object, **__: object) -> tuple[bytes, int, dict[str, str]]:  # type: ignore[override]
+        """Answer."""
+        return self.body, self.status, self.headers
+
+
+STATUSES = (400, 401, 402, 403, 404, 409, 424, 429, 500, 502, 503, 302, 200)
+PEER = Peer()
+PORT = StripePort(StripeSettings("sk_test_0123456789abcdef", SECRET, max_tries=1), transport=PEER)
+
+
+def refusal(data: bytes) -> object:
+    """`STATUS retry-after`, a line's end and a body, through stripe-python: a reply of some kind, and nothing raised."""
+    first, _, PEER.body = data.partition(b"\n")
+    status, _, advice = first.partition(b" ")
+    known = [one for one in STATUSES if str(one).encode() == status]
+    PEER.status = known[0] if known else STATUSES[len(data) % len(STATUSES)]
+    PEER.headers = {"Retry-After": advice.decode("latin-1"), "Stripe-Should-Retry": "false"}
+    PORT._circuit = Circuit()
+    reply = PORT.perform(CREATE)
+    if not isinstance(reply, IntentSeen | Refused | Unanswered):
+        raise Wrong(repr(reply))
+    repr(reply)
+    return PEER.status, type(reply), reply.kind if isinstance(reply, Refused) else None
+
+
 def message(data: bytes) -> object:
     """A message of a queue: an event, bare or in an envelope."""
     return read_all(unwrap(data))
@@ -155,9 +195,10 @@ def request(data: bytes) -> object:
 
 
 FAST = {
-    "signed": Target(signed, (InvalidSignature,), 29_000),
+    "signed": Target(signed, (InvalidSignature,), 27_000),
     "header": Target(header, (InvalidSignature,), 30_000),
     "answer": Target(answer, (), 9_000),
+    "refusal": Target(refusal, (), 2_000),
     "message": Target(message, (InvalidSignature,), 9_000),
     "cursor": Target(cursor, (InvalidRequest,), 8_000),
     "ledger": Target(ledger, (UnreadableLedger,), 7_000),
