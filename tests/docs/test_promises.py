@@ -76,7 +76,9 @@ def test_the_docs_name_commands() -> None:
 
 def test_each_invariant_is_promised_and_each_rule_that_a_promise_names_is_looked_at() -> None:
     named = set(re.findall(r"\b[SL]\d+\b", PROMISES))
-    named |= {f"rule {n}" for numbers in re.findall(r"\brules? ([\d, and]+)", PROMISES) for n in re.findall(r"\d+", numbers)}
+    named |= {
+        f"rule {n}" for numbers in re.findall(r"\brules? ([\d, and]+)", PROMISES) for n in re.findall(r"\d+", numbers)
+    }
     assert named <= set(PROOF)
     assert named >= DESIGN
 

@@ -88,7 +88,9 @@ def test_a_malformed_booking_id_is_refused_by_every_operation_before_the_databas
 
 @each_colour
 @pytest.mark.parametrize("operation", ["confirm_payment", "refund", "capture", "resolve"])
-@pytest.mark.parametrize("payment_id", ["", "..", "pi_x/../x", "pi_0000000ä", "pi_00000000\n", 5, b"pi_00000000", "x" * 5000])
+@pytest.mark.parametrize(
+    "payment_id", ["", "..", "pi_x/../x", "pi_0000000ä", "pi_00000000\n", 5, b"pi_00000000", "x" * 5000]
+)
 def test_no_malformed_payment_id_reaches_stripe(colour, operation, payment_id) -> None:
     """An attempt's own id names a payment, too: what is plain text is looked for in the ledger, and nowhere else."""
     call = {**FOR_CUSTOMERS, **FOR_A_BOOKING}[operation]

@@ -59,8 +59,12 @@ def test_each_rule_of_the_judge_is_seen_to_break() -> None:
     written = set()
     for path in Path(__file__).parent.glob("*.py"):
         if path != Path(__file__):
-            texts = (node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant))
-            written |= {t for t in texts if isinstance(t, str) and re.fullmatch(r"[SL]\d+|rule \d+|contract|one try", t)}
+            texts = (
+                node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
+            )
+            written |= {
+                t for t in texts if isinstance(t, str) and re.fullmatch(r"[SL]\d+|rule \d+|contract|one try", t)
+            }
     assert written == set(PROOF)
     assert set(PROOF) >= DESIGN
     assert set(MUTANTS) >= set(PROOF.values())
