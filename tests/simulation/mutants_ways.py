@@ -13,7 +13,17 @@ from airport_payments import endpoints, endpoints_async, placing, runner, runner
 from airport_payments.contract import webhook_answer
 from airport_payments.core import decide as decide_package
 from airport_payments.core.commands import ConfirmIntent, CreateIntent
-from airport_payments.core.decide import answers, charges, intents, look, operations, refunds, requests, route
+from airport_payments.core.decide import (
+    answers,
+    charges,
+    deliveries,
+    intents,
+    look,
+    operations,
+    refunds,
+    requests,
+    route,
+)
 from airport_payments.core.decide.draft import Draft
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import AmountMismatch, BookingNotFound, BookingNotPayable, CurrencyMismatch, TryAgain
@@ -210,6 +220,15 @@ def only_the_first_account_of_a_context_counts() -> Patches:
         return real(account, context and context.partition("/")[0])
 
     return [(route, "account_of", account_of)]
+
+
+# ---- announcements that nobody takes ----
+
+
+@mutant(near=88)
+def an_announcement_is_given_up_after_a_few_calls() -> Patches:
+    """It is tried for about a day, before it waits for a person."""
+    return [(deliveries, "MAX_DELIVERIES", 4)]
 
 
 # ---- a backup that is restored ----

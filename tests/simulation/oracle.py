@@ -125,8 +125,11 @@ class Oracle(AnswerJudge, EndJudge):
                 self._announced(ns, pending.announcement, about)
         gone = {p.announcement.id for p in old.announcements} - {p.announcement.id for p in new.announcements}
         for announcement_id in sorted(gone):
-            heard = all(any(a.id == announcement_id for a in heard) for heard in shop.heard.values())
-            self.check(heard, "L5", f"announcement {announcement_id} was dropped before its handlers took it")
+            ended = all(
+                any(a.id == announcement_id for a in (*heard, *self._given_up(shop, name)))
+                for name, heard in shop.heard.items()
+            )
+            self.check(ended, "L5", f"announcement {announcement_id} was dropped before its handlers took it")
 
     def _keys_forgotten(self, ledger: Ledger) -> None:
         """Count the commands that were still without an answer when Stripe had forgotten their keys."""
