@@ -37,6 +37,7 @@ from airport_payments.contract_models import (
 from airport_payments.core.errors import PayloadTooLarge
 from airport_payments.core.options import PaymentOptions
 from airport_payments.gateway_async import AsyncPaymentGateway
+from airport_payments.parts import check_endpoint_parts
 
 # Takes a bearer token and returns the customer's id, or raises `Unauthorized`.
 AsyncAuthenticator: TypeAlias = Callable[[str], Awaitable[str]]
@@ -52,11 +53,15 @@ class AsyncPaymentEndpoints:
         authenticator: takes a bearer token and returns the customer's id, or raises `Unauthorized`.
         options: takes the customer's id and the booking's, and returns the `PaymentOptions` to open a PaymentIntent
             with: customer, receipt, metadata. It may be called for bookings that are not the customer's.
+
+    Raises:
+        ConfigurationError: a part is of another kind, or of the other colour: async where this is not, or the reverse.
     """
 
     def __init__(
         self, gateway: AsyncPaymentGateway, authenticator: AsyncAuthenticator, *, options: OptionsFor | None = None
     ) -> None:
+        check_endpoint_parts(gateway, authenticator, options, asynchronous=True)
         self._gateway = gateway
         self._options = options
         self._authenticator = authenticator

@@ -23,8 +23,8 @@ from airport_payments.core.views import (
 )
 from airport_payments.loop import (
     charge_request,
-    check_every,
     check_tick,
+    check_work,
     confirmed,
     created,
     customer_of,
@@ -33,6 +33,7 @@ from airport_payments.loop import (
     request_of,
     utc_now,
 )
+from airport_payments.parts import check_gateway_parts
 from airport_payments.placing import verified
 from airport_payments.reconcile import Reconciler
 from airport_payments.repository import BookingRepository
@@ -60,6 +61,9 @@ class PaymentGateway(Staff):
             owns one, and opens another in a process that was forked and on another event loop.
         port: what to use instead of stripe-python, for tests.
         clock, new_id, sleep, draw: the present (aware UTC), random ids, a wait in seconds, and random numbers from 0 to 1.
+
+    Raises:
+        ConfigurationError: a part is of another kind, or of the other colour: async where this is not, or the reverse.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class PaymentGateway(Staff):
         sleep: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
+        check_gateway_parts(repository, settings, http_client, asynchronous=False)
         self._settings = settings
         self._new_id = new_id
         chosen: Port = port if port is not None else StripePort(settings, client=http_client)
@@ -274,10 +279,10 @@ class PaymentGateway(Staff):
         """Tick until `stop` is set: at every commit that leaves something due, and at least every `every_s` seconds.
 
         Raises:
-            InvalidRequest: `every_s` is not more than 0, or more than a day. Nothing else: it outlives a database that is
-                away.
+            InvalidRequest: `stop` is no event, or `every_s` is not more than 0, or more than a day. Nothing else:
+                it outlives a database that is away.
         """
-        check_every(every_s)
+        check_work(stop, every_s)
         self._runner.work(stop, every_s)
 
     def wake(self) -> None:

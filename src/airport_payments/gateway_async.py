@@ -22,8 +22,8 @@ from airport_payments.core.views import (
 )
 from airport_payments.loop import (
     charge_request,
-    check_every,
     check_tick,
+    check_work,
     confirmed,
     created,
     customer_of,
@@ -32,6 +32,7 @@ from airport_payments.loop import (
     request_of,
     utc_now,
 )
+from airport_payments.parts import check_gateway_parts
 from airport_payments.placing import verified
 from airport_payments.reconcile_async import AsyncReconciler
 from airport_payments.repository import AsyncBookingRepository
@@ -59,6 +60,9 @@ class AsyncPaymentGateway(AsyncStaff):
             owns one, and opens another in a process that was forked and on another event loop.
         port: what to use instead of stripe-python, for tests.
         clock, new_id, sleep, draw: the present (aware UTC), random ids, a wait in seconds, and random numbers from 0 to 1.
+
+    Raises:
+        ConfigurationError: a part is of another kind, or of the other colour: async where this is not, or the reverse.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class AsyncPaymentGateway(AsyncStaff):
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
+        check_gateway_parts(repository, settings, http_client, asynchronous=True)
         self._settings = settings
         self._new_id = new_id
         chosen: AsyncPort = port if port is not None else AsyncStripePort(settings, client=http_client)
@@ -273,10 +278,10 @@ class AsyncPaymentGateway(AsyncStaff):
         """Tick until `stop` is set: at every commit that leaves something due, and at least every `every_s` seconds.
 
         Raises:
-            InvalidRequest: `every_s` is not more than 0, or more than a day. Nothing else: it outlives a database that is
-                away.
+            InvalidRequest: `stop` is no event, or `every_s` is not more than 0, or more than a day. Nothing else:
+                it outlives a database that is away.
         """
-        check_every(every_s)
+        check_work(stop, every_s)
         await self._runner.work(stop, every_s)
 
     def wake(self) -> None:

@@ -283,8 +283,12 @@ def check_tick(now: datetime | None, limit: int) -> None:
         raise InvalidRequest(FieldError("limit", f"a whole number up to {MAX_TICK}"))
 
 
-def check_every(every_s: float) -> None:
-    """Check how often a worker is to look. Raises `InvalidRequest`."""
+def check_work(stop: object, every_s: float) -> None:
+    """Check what ends a worker, and how often it is to look. Raises `InvalidRequest`."""
+    if not callable(getattr(stop, "is_set", None)):
+        raise InvalidRequest(
+            FieldError("stop", "the event that ends it: threading.Event(), or asyncio.Event() if async")
+        )
     if not _is_seconds(every_s) or not 0 < every_s <= MAX_EVERY_S:
         raise InvalidRequest(FieldError("every_s", f"seconds: more than 0, up to {MAX_EVERY_S:.0f}"))
 

@@ -21,11 +21,11 @@ def test_what_is_no_customers_id_is_401_even_for_a_booking_without_an_owner(answ
     assert type(answer).__name__ in caplog.text
 
 
-def test_an_async_login_in_the_synchronous_endpoints_lets_nobody_in() -> None:
+def test_a_login_whose_work_nobody_awaits_lets_nobody_in() -> None:
     async def login(token: str) -> str:
         return "alice"
 
     bookings = MemoryBookingRepository([Booking("b-1", "alice", Money(100, "usd"))])
     gateway = PaymentGateway(bookings, StripeSettings("sk_test_0123", "whsec_0123456789abcdef"))
-    result = PaymentEndpoints(gateway, login).handle("GET", "/payment/status/b-1", [("Authorization", "Bearer x")], [])
-    assert result.status == 401
+    endpoints = PaymentEndpoints(gateway, lambda token: login(token))
+    assert endpoints.handle("GET", "/payment/status/b-1", [("Authorization", "Bearer x")], []).status == 401

@@ -138,7 +138,8 @@ def test_bad_arguments_are_refused(shop, bad) -> None:
 
 def test_a_repository_that_cannot_forget_is_told_what_it_lacks(shop) -> None:
     class Plain:
-        get = find = save = due = history = newest = None
+        get = find = save = due = history = print
+        newest = None
 
     gateway = PaymentGateway(Plain(), shop.settings, port=object(), clock=lambda: shop.now)
     with pytest.raises(ConfigurationError, match="newest, owned_by, forget"):
