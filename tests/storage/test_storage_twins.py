@@ -24,7 +24,6 @@ TABLE: list[tuple[str, str]] = [
     (r"\bDatabase\b", "AsyncDatabase"),
     (r"\bDriver\b", "AsyncDriver"),
     (r"\bdriver_of\b", "async_driver_of"),
-    (r"async_driver_of\(engine,", "async_driver_of(engine.sync_engine,"),
     (r"import Callable, Sequence$", "import Awaitable, Callable, Sequence"),
     (r"Callable\[\.\.\., T\]", "Callable[..., Awaitable[T]]"),
     (r"Callable\[\[AsyncConnection, Change\], None\]", "Callable[[AsyncConnection, Change], Awaitable[None]]"),

@@ -25,7 +25,7 @@ class AsyncDatabase:
 
     def __init__(self, engine: AsyncEngine, tables: Tables, on_save: OnSave | None) -> None:
         self._engine = engine
-        self._driver: AsyncDriver = async_driver_of(engine.sync_engine, tables)
+        self._driver: AsyncDriver = async_driver_of(engine, tables)
         self._on_save = on_save
         self._by_driver = on_save is None and not self._driver.always
         if on_save is not None:

@@ -2,15 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from sqlalchemy.engine import CursorResult, Engine
+from sqlalchemy.engine import CursorResult, Dialect, Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.model import Change
 from airport_payments.storage.sqlalchemy.statements import Parameters, Statement, Statements, Values
 from airport_payments.storage.sqlalchemy.tables import Tables
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 Row: TypeAlias = Sequence[Any]
 # One statement with a row of parameters or several, and whether it has to write exactly one row.
@@ -137,7 +140,9 @@ class AsyncDriver(_Dialect, Protocol):
 
 
 def _name(engine: Engine) -> str:
-    dialect = engine.dialect
+    dialect: Dialect | None = getattr(engine, "dialect", None)
+    if dialect is None:
+        raise ConfigurationError(f"the engine must be one that create_engine made, not {type(engine).__name__}")
     # psycopg has both colours under one name.
     colour = " (async)" if dialect.is_async and dialect.driver == "psycopg" else ""
     return f"{dialect.name}+{dialect.driver}{colour}"
@@ -162,12 +167,17 @@ def driver_of(engine: Engine, tables: Tables) -> Driver:
     raise ConfigurationError(f"the engine must be one of sqlite+pysqlite or of postgresql+psycopg, not of {name}")
 
 
-def async_driver_of(engine: Engine, tables: Tables) -> AsyncDriver:
-    """Return the driver for an async engine, given its `sync_engine`.
+def async_driver_of(async_engine: "AsyncEngine", tables: Tables) -> AsyncDriver:
+    """Return the driver for an async engine.
 
     Raises:
-        ConfigurationError: the engine is of another database or driver.
+        ConfigurationError: the engine is not async, or of another database or driver.
     """
+    engine: Engine | None = getattr(async_engine, "sync_engine", None)
+    if engine is None:
+        raise ConfigurationError(
+            f"the engine must be one that create_async_engine made, not {type(async_engine).__name__}"
+        )
     name = _name(engine)
     if name == "sqlite+aiosqlite":
         from airport_payments.storage.sqlalchemy.sqlite import Aiosqlite  # noqa: PLC0415
