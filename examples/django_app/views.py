@@ -6,9 +6,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from airport_payments.contract import Response
+from airport_payments import InternalError, InvalidRequest, NoSuchEndpoint
+from airport_payments.contract import Response, error_answer
 
-from .. import airport
 from . import payments
 
 CHUNK_BYTES = 16 * 1024
@@ -42,14 +42,14 @@ def pay(request: HttpRequest, **_path: str) -> HttpResponse:
 
 def not_served(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what no route takes in the contract's envelope."""
-    return sent(request, airport.refused(404, ""))
+    return sent(request, error_answer(NoSuchEndpoint()))
 
 
 def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django itself refuses."""
-    return sent(request, airport.refused(400, ""))
+    return sent(request, error_answer(InvalidRequest()))
 
 
 def failed(request: HttpRequest) -> HttpResponse:
     """Answer for what nobody caught."""
-    return sent(request, airport.refused(500, ""))
+    return sent(request, error_answer(InternalError()))
