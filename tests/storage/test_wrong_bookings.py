@@ -8,6 +8,7 @@ from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from airport_payments import Booking, InvalidRequest, Money
+from airport_payments.storage.memory import AsyncMemoryBookingRepository, MemoryBookingRepository
 from airport_payments.storage.sqlalchemy import AsyncSqlAlchemyBookingRepository, SqlAlchemyBookingRepository
 
 PRICE = Money(45099, "usd")
@@ -80,3 +81,19 @@ def test_a_price_that_is_no_money_is_refused(store, price) -> None:
 def test_what_is_no_booking_at_all_is_refused(store) -> None:
     with pytest.raises(InvalidRequest, match="booking"):
         store.run(store.repository.add_booking({"id": "BK-1"}))
+
+
+@pytest.mark.parametrize("kind", [MemoryBookingRepository, AsyncMemoryBookingRepository])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("price", 450.99), ("price", None), ("hold_until", datetime(2026, 1, 1)), ("hold_until", "tomorrow")],
+    ids=repr,
+)
+def test_in_memory_too_what_no_rule_could_compare_is_refused(kind, field, value) -> None:
+    wrong = Booking(**{**GOOD, field: value})
+    with pytest.raises(InvalidRequest, match=field):
+        kind([wrong])
+    repository = kind()
+    with pytest.raises(InvalidRequest, match=field):
+        repository.put_booking(wrong)
+    assert repository.booking("BK-1") is None

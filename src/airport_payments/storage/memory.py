@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from airport_payments.core.errors import FieldError, InvalidRequest
+from airport_payments.core.ids import check_time
 from airport_payments.core.model import (
     Booking,
     BookingStatus,
@@ -16,11 +18,21 @@ from airport_payments.core.model import (
     Ledger,
     Snapshot,
 )
+from airport_payments.core.money import Money
 
 _NOTHING: Final = Ledger()
 # Each table, whether the booking was in it, and as what; and how many lines its history had.
 _Rows: TypeAlias = list[tuple[dict[str, Any], bool, Any]]
 _Before: TypeAlias = tuple[_Rows, int]
+
+
+def _checked(booking: Booking) -> Booking:
+    """Return the booking. Raises `InvalidRequest` for what no database would keep, and no rule could compare."""
+    if not isinstance(booking.price, Money):
+        raise InvalidRequest(FieldError("price", 'a Money, such as Money.from_major("450.99", "USD")'))
+    if booking.hold_until is not None:
+        check_time("hold_until", booking.hold_until)
+    return booking
 
 
 class _Tables:
@@ -31,7 +43,7 @@ class _Tables:
 
     def __init__(self, bookings: Sequence[Booking] = ()) -> None:
         self._lock = threading.Lock()
-        self._bookings = {b.id: b for b in bookings}
+        self._bookings = {b.id: _checked(b) for b in bookings}
         self._ledgers: dict[str, Ledger] = {}
         self._index: dict[str, dict[str, IndexRow]] = {}
         self._intents: dict[str, str] = {}
@@ -39,9 +51,13 @@ class _Tables:
         self._history: dict[str, list[HistoryLine]] = {}
 
     def put_booking(self, booking: Booking) -> None:
-        """Add a booking or change it, as the team's own code would."""
+        """Add a booking or change it, as the team's own code would.
+
+        Raises:
+            InvalidRequest: its price is no Money, or its `hold_until` has no time zone.
+        """
         with self._lock:
-            self._bookings[booking.id] = booking
+            self._bookings[booking.id] = _checked(booking)
 
     def booking(self, booking_id: str) -> Booking | None:
         """Return the booking as the team has it."""
