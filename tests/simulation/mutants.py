@@ -91,7 +91,7 @@ def _objection_without(reason: ReviewReason) -> Patches:
     return [(intents, "_objection", lambda *a: None if (found := real(*a)) is reason else found)]
 
 
-@mutant(near=76)
+@mutant(near=102)
 def an_amount_that_was_not_asked_confirms() -> Patches:
     """Rule 6: amount_received equals what was asked."""
     return _objection_without(ReviewReason.AMOUNT_MISMATCH)
@@ -103,7 +103,7 @@ def a_price_that_changed_confirms() -> Patches:
     return _objection_without(ReviewReason.PRICE_CHANGED)
 
 
-@mutant(near=26)
+@mutant()
 def a_cancelled_booking_is_confirmed() -> Patches:
     """Rule 6: the booking is still pending."""
     return _objection_without(ReviewReason.LATE)
@@ -162,7 +162,7 @@ def an_abandoned_attempt_is_not_watched() -> Patches:
     return [(answers, "_nothing_found", nothing_found)]
 
 
-@mutant(near=138)
+@mutant()
 def what_appears_of_an_abandoned_attempt_is_payable() -> Patches:
     """Rule 3: an abandoned attempt lost its place."""
     real = intents.identify
@@ -176,7 +176,7 @@ def what_appears_of_an_abandoned_attempt_is_payable() -> Patches:
     return [(intents, "identify", identify), (answers, "identify", identify)]
 
 
-@mutant(near=64)
+@mutant(near=423)
 def a_cancellation_is_taken_for_done() -> Patches:
     """`Cancel has three outcomes`."""
     real = answers._refused

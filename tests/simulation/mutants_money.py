@@ -43,7 +43,7 @@ def _wrap_settle(around: Callable[[Draft, Callable[[Draft], None]], None]) -> Pa
 # ---- refunds ----
 
 
-@mutant(near=26)
+@mutant()
 def a_refund_gets_a_new_key_at_each_sending() -> Patches:
     """Rule 9: a saved command is resent exactly as saved."""
     real = look.perform
@@ -73,7 +73,7 @@ def a_replayed_refund_answer_tells_the_status() -> Patches:
     return [(answers, "refund_seen", seen)]
 
 
-@mutant(near=24)
+@mutant()
 def charge_refunded_adds_up() -> Patches:
     """`charge.refunded` is a hint to list the refunds; nothing is ever added up from it."""
     real = aftermath.observe_aftermath
@@ -172,7 +172,7 @@ def an_obligation_that_failed_is_forgotten() -> Patches:
     return [(settle, "settle_money", settle_money)]
 
 
-@mutant(near=26)
+@mutant()
 def an_obligation_is_noted_and_not_met() -> Patches:
     """Rule 7: what is to go back goes back."""
     return [(intents, "order_refund", lambda *_, **__: None)]
@@ -215,7 +215,7 @@ def an_old_state_of_a_dispute_is_applied() -> Patches:
     return [(disputes, "DISPUTE_FORWARD", everywhere)]
 
 
-@mutant(near=24)
+@mutant()
 def a_dispute_is_announced_with_each_of_its_events() -> Patches:
     """S7: the same news twice finds nothing to change."""
     real = disputes.note_dispute
@@ -283,7 +283,7 @@ def a_hold_that_is_over_is_not_seen() -> Patches:
 # ---- operators ----
 
 
-@mutant(near=222)
+@mutant(near=530)
 def a_person_confirms_beside_an_attached_payment() -> Patches:
     """S3: two payments never confirm one booking."""
     return [(operations, "_confirm_refusal", lambda *_: None)]
@@ -318,7 +318,7 @@ def a_released_authorisation_still_pays_its_booking() -> Patches:
 # ---- reconcile ----
 
 
-@mutant(near=25)
+@mutant()
 def reconcile_reads_no_refunds() -> Patches:
     """L6: after it nothing differs."""
 

@@ -109,7 +109,7 @@ def a_secret_shows_itself() -> Patches:
     return [(Secret, "__repr__", Secret.reveal)]
 
 
-@mutant(near=20)
+@mutant()
 def the_log_shows_what_does_not_match() -> Patches:
     """S12: nor does the log."""
     real = events.verify
@@ -189,7 +189,7 @@ def an_event_that_does_not_say_whose_it_is_is_ours() -> Patches:
     return [(placing, "unsaid", lambda *_: False)]
 
 
-@mutant(near=18, real=True)
+@mutant(real=True)
 def calls_are_for_the_keys_own_account() -> Patches:
     """Every call is for the account that the settings name."""
     real = client.stripe_client
@@ -211,7 +211,7 @@ def calls_are_without_the_context() -> Patches:
     return [(part, "stripe_client", stripe_client) for part in (port, port_async)]
 
 
-@mutant(near=1430)
+@mutant(near=1431)
 def only_the_first_account_of_a_context_counts() -> Patches:
     """A context is a path from the key's owner down to the account: its last part is the account."""
     real = route.account_of
@@ -273,7 +273,7 @@ def a_saved_card_pays_whatever_the_booking_is() -> Patches:
     return [(charges, "refusal", lambda *_: None)]
 
 
-@mutant(near=43)
+@mutant()
 def a_charge_without_an_answer_gets_a_new_key() -> Patches:
     """Rule 9: a saved command is resent exactly as saved."""
     real = look.perform
