@@ -25,6 +25,7 @@ from airport_payments.core.errors import (
 from airport_payments.core.facts import Answer, RefusalKind, Refused, Unanswered
 from airport_payments.core.model import (
     BookingStatus,
+    CancelReason,
     IndexState,
     IntentStatus,
     PaymentState,
@@ -48,6 +49,26 @@ def captured(received_minor: int = ALL, **changes: object):
 
 def captures(driver: Driver) -> list[CaptureIntent]:
     return [c for c in driver.performed if isinstance(c, CaptureIntent)]
+
+
+class TestACaptureThatWins:
+    """The money is collected while a cancellation waits for the authorisation to be released: what is paid stands."""
+
+    @pytest.mark.parametrize("there_and_back", [False, True])
+    def test_a_booking_whose_money_was_captured_meanwhile_is_not_cancelled(self, there_and_back) -> None:
+        driver = authorised(AT_AUTHORISATION)
+        driver.capture(LOST)
+        if there_and_back:
+            driver.changed(status=BookingStatus.CANCELLED)
+            driver.team(status=BookingStatus.PENDING)
+        driver.cancel(LOST, reason="expired")
+        assert driver.snapshot.ledger.cancelling is CancelReason.EXPIRED
+        driver.event(view("succeeded", received_minor=ALL))
+        assert driver.payment.place is Place.ATTACHED
+        assert driver.booking.status is (BookingStatus.PENDING if there_and_back else BookingStatus.CONFIRMED)
+        assert driver.snapshot.ledger.cancelling is None
+        assert driver.history[-1] == "no longer to be cancelled: the booking is paid"
+        assert isinstance(driver.cancel(), BookingAlreadyPaid)
 
 
 class TestAuthorised:

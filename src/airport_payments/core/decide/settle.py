@@ -11,9 +11,8 @@ from airport_payments.core.money import spell
 
 def settle(draft: Draft) -> None:
     """See that what should not be paid is being cancelled, and that what should go back is going back."""
-    if draft.cancelling is not None and draft.booking.status is not BookingStatus.PENDING and not _authorised(draft):
-        draft.cancelling = None  # it was decided otherwise
-        draft.note("settled", f"no longer to be cancelled: the booking is {draft.booking.status.value}")
+    if draft.cancelling is not None:
+        _think_better(draft)
     for payment in draft.payments:
         state = payment.state
         if state is PaymentState.SUCCEEDED:
@@ -34,8 +33,16 @@ def expire(draft: Draft) -> None:
         draft.note("settled", "the hold is over: to be cancelled")
 
 
-def _authorised(draft: Draft) -> bool:
-    return any(p.place is Place.ATTACHED and p.state is PaymentState.REQUIRES_CAPTURE for p in draft.payments)
+def _think_better(draft: Draft) -> None:
+    """Give up a cancellation if it was decided otherwise meanwhile. What is only authorised will be released by it."""
+    attached = next((p for p in draft.payments if p.place is Place.ATTACHED), None)
+    if attached is not None and attached.state is PaymentState.REQUIRES_CAPTURE:
+        return
+    # Its capture may have won the race; and the team may have set back to pending what is paid.
+    if attached is not None or draft.booking.status is not BookingStatus.PENDING:
+        draft.cancelling = None
+        stands = "paid" if attached is not None else draft.booking.status.value
+        draft.note("settled", f"no longer to be cancelled: the booking is {stands}")
 
 
 def _live(draft: Draft, payment: Payment) -> None:
