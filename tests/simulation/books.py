@@ -49,7 +49,7 @@ PAYABLE = WAITING | {S.PROCESSING, S.REQUIRES_CAPTURE}
 KEY_MEMORY = 24 * HOUR
 # What the port looks for: see FIND_MARGIN and FIND_SPAN in stripe_api/talk.py.
 FIND_MARGIN = 10 * MINUTE
-FIND_SPAN = 24 * HOUR
+FIND_SPAN = 36 * HOUR
 
 # What people and banks do with an intent, and in which statuses Stripe lets them.
 DEEDS: dict[str, frozenset[IntentStatus]] = {

@@ -1,11 +1,13 @@
 """How each command is put to Stripe, and what each answer and error of Stripe's means: pure."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from tests.stripe_api.objects import CANCEL, CREATE, FIND, RETRIEVE, bad, good, play, stripe_intent
 from tests.support import INTENT_ID, NOW
 
+from airport_payments.core.decide.table import KEY_LIFETIME
 from airport_payments.core.declines import GENERIC_CODE, GENERIC_DECLINE, GENERIC_MESSAGE, HIDDEN, MAX_MESSAGE
 from airport_payments.core.facts import IntentSeen, NothingFound, RefusalKind, Refused, Unanswered
 from airport_payments.core.model import Failure, IntentStatus
@@ -249,3 +251,7 @@ class TestWire:
         for amount, currency in ((5001, "kwd"), (150, "isk"), (150, "ugx")):
             with pytest.raises(Unreadable):
                 read_intent(json.dumps(stripe_intent(amount=amount, currency=currency)))
+
+
+def test_a_create_that_stripe_completes_half_a_day_after_its_last_sending_is_looked_for() -> None:
+    assert KEY_LIFETIME + timedelta(hours=12) <= FIND_SPAN

@@ -73,8 +73,9 @@ from airport_payments.stripe_api.wire_money import (
 
 # Stripe's clock and ours may differ; a search starts this much before the create was first sent.
 FIND_MARGIN: Final = timedelta(minutes=10)
-# How long after its first sending a create may still have made its PaymentIntent: the life of its key, and the margin.
-FIND_SPAN: Final = timedelta(hours=24)
+# How long after its first sending a create may still have made its PaymentIntent: the life of its key, and half a day in
+# which Stripe may complete what it had answered with a 500. Stripe does not say how late it does that.
+FIND_SPAN: Final = timedelta(hours=36)
 # A search reads at most this many pages of 100; more is "unanswered", never "none".
 FIND_MAX_PAGES: Final = 20
 PAGE_SIZE: Final = 100
