@@ -53,6 +53,7 @@ class Backup:
         world.fates.note("backup_restored")
         world.trace("THE WORLD", "%s is stopped, and its backup restored", shop.namespace)
         shop.closed = True
+        shop.stops += 1
         world.sched.current = None  # what ran last is to be stopped as well
         for process in shop.processes:
             for task in list(process.tasks.values()):

@@ -191,12 +191,15 @@ class MoneyJudge:
             self._told_refund(intent_id, told, R.SUCCEEDED)
         elif isinstance(told, RefundFailed):
             if told.refund_id is None:
-                refused = [r for r in payment.refunds if r.state is R.REFUSED] if payment else []
                 self.told_money[ns, "refused", intent_id] += 1
-                # Or other refunds took its money while it had no answer: it cannot be made any more.
-                true = self.told_money[ns, "refused", intent_id] <= len(refused) and any(
-                    self.refusals[f"{ns}/{r.ref}"] or r.failure == "refund_exceeds_rest" for r in refused
-                )
+                # Another sending of one that was refused may have got through. Or other refunds took its money while it
+                # had no answer: it cannot be made any more.
+                refused = [
+                    r
+                    for r in (payment.refunds if payment else ())
+                    if self.refusals[f"{ns}/{r.ref}"] or r.failure == "refund_exceeds_rest"
+                ]
+                true = self.told_money[ns, "refused", intent_id] <= len(refused)
                 self.check(true, "S7", f"a refund of {intent_id} was refused, but none was")
             else:
                 self._once(ns, "failed", told.refund_id)

@@ -122,6 +122,7 @@ class Shop:
         self.heard: dict[str, list[Announcement]] = {name: [] for name in SUBSCRIBERS}
         self.calling: dict[tuple[str, str], Task] = {}
         self.closed = False  # nobody is let in, and no worker runs: a backup is being restored
+        self.stops = 0  # how often everything was stopped for that
         self.helpers: list[Process] = []
         skews = plan.skews[number * plan.processes :]
         self.processes = [Process(self, f"{self.namespace}-p{n + 1}", skews[n]) for n in range(plan.processes)]
@@ -192,8 +193,10 @@ class Shop:
         process = self.process(world.sched.current.random())
         if process is None:
             return "lost", None
+        stops = self.stops
         task = self.run(process, name, call)
-        if not await join(task, PATIENCE) or task.killed:
+        # What was on its way when everything was stopped does not arrive.
+        if not await join(task, PATIENCE) or task.killed or stops != self.stops:
             return "lost", None
         if task.error is not None:
             return "error", task.error
