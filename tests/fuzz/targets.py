@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -252,9 +253,22 @@ def _now() -> int:
 
 
 @contextmanager
+def _stripe_python_is_silent() -> Iterator[None]:
+    """It logs what it was answered: pytest would keep all of it, and its workers cannot send each other every text."""
+    logger = logging.getLogger("stripe")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
 def all_targets() -> Iterator[dict[str, Target]]:
     """Every target, with the three apps running."""
     with ExitStack() as open_things:
+        open_things.enter_context(_stripe_python_is_silent())
         folder = Path(open_things.enter_context(TemporaryDirectory()))
         targets = dict(FAST)
         for kind in KINDS:
