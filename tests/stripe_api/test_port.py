@@ -216,7 +216,7 @@ class TestFind:
         assert harness.perform(FIND).view.id == INTENT_ID
         one, two = [dict(r.url.params) for r in harness.requests]
         since = int(FIND.since.timestamp())
-        assert one == {"limit": "100", "created[gte]": str(since - 600), "created[lte]": str(since + 86400 + 600)}
+        assert one == {"limit": "100", "created[gte]": str(since - 600), "created[lte]": str(since + 36 * 3600 + 600)}
         assert two == {**one, "starting_after": "pi_other0001"}
 
     def test_none(self, harness) -> None:
