@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from airport_payments.core.errors import FieldError, InvalidRequest
 from airport_payments.core.ids import check_time
 from airport_payments.core.model import (
     Booking,
@@ -17,8 +16,8 @@ from airport_payments.core.model import (
     IndexState,
     Ledger,
     Snapshot,
+    check_price,
 )
-from airport_payments.core.money import Money
 
 _NOTHING: Final = Ledger()
 # Each table, whether the booking was in it, and as what; and how many lines its history had.
@@ -28,8 +27,7 @@ _Before: TypeAlias = tuple[_Rows, int]
 
 def _checked(booking: Booking) -> Booking:
     """Return the booking. Raises `InvalidRequest` for what no database would keep, and no rule could compare."""
-    if not isinstance(booking.price, Money):
-        raise InvalidRequest(FieldError("price", 'a Money, such as Money.from_major("450.99", "USD")'))
+    check_price(booking.price)
     if booking.hold_until is not None:
         check_time("hold_until", booking.hold_until)
     return booking
