@@ -313,7 +313,11 @@ class Oracle(AnswerJudge, EndJudge):
             authorised = payment is not None and payment.state is PaymentState.REQUIRES_CAPTURE
             self.check(authorised or truth.status is IntentStatus.SUCCEEDED, "S7", f"{name}, but it is {truth.status}")
             return
-        failed = len(payment.refunds) if payment and told.reason == ReviewReason.REFUND_FAILED else 0
+        failed = 0
+        if payment is not None and told.reason == ReviewReason.REFUND_FAILED:
+            # One that was refused, and of which another sending got through, may still fail later.
+            through = (r for r in payment.refunds if r.refund_id is not None and self.refusals[f"{ns}/{r.ref}"])
+            failed = len(payment.refunds) + len(tuple(through))
         self.check(self.told[name] <= 1 + failed, "S7", f"{name} was announced twice")
         self.check(truth.status is IntentStatus.SUCCEEDED, "S7", f"{name}, but it is {truth.status}")
 
