@@ -14,6 +14,11 @@ from airport_payments.core.secret import Secret
 
 DEFAULT_NAMESPACE: Final = "airport"
 STRIPE_API_BASE: Final = "https://api.stripe.com"
+# What `from_env` reads, in the order in which it does.
+VARIABLES: Final = (
+    "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_PUBLISHABLE_KEY", "STRIPE_ACCOUNT", "STRIPE_CONTEXT",
+    "AIRPORT_PAYMENTS_NAMESPACE", "STRIPE_API_BASE",
+)  # fmt: skip
 # More secrets than this are a mistake: each is tried on every webhook. Stripe keeps two active while one is rolled.
 MAX_WEBHOOK_SECRETS: Final = 16
 
@@ -167,9 +172,12 @@ class StripeSettings:
             del environ
 
     @classmethod
-    def _from(cls, env: Mapping[str, str]) -> Self:
-        key = env.get("STRIPE_SECRET_KEY", "")
-        secrets = tuple(part.strip() for part in env.get("STRIPE_WEBHOOK_SECRET", "").split(",") if part.strip())
+    def _from(cls, env: object) -> Self:
+        if not isinstance(env, Mapping):
+            raise ConfigurationError("environ: give a mapping from names to texts, such as os.environ")
+        variables = cast("Mapping[str, object]", env)
+        key, listed, publishable, account, context, namespace, base = (_text(variables, name) for name in VARIABLES)
+        secrets = tuple(part.strip() for part in listed.split(",") if part.strip())
         if not key:
             raise ConfigurationError("STRIPE_SECRET_KEY is not set: put your sk_… or rk_… key there")
         if not secrets:
@@ -177,12 +185,19 @@ class StripeSettings:
         return cls(
             api_key=key,
             webhook_secrets=secrets,
-            publishable_key=env.get("STRIPE_PUBLISHABLE_KEY", ""),
-            stripe_account=env.get("STRIPE_ACCOUNT") or None,
-            stripe_context=env.get("STRIPE_CONTEXT") or None,
-            namespace=env.get("AIRPORT_PAYMENTS_NAMESPACE") or DEFAULT_NAMESPACE,
-            api_base=(env.get("STRIPE_API_BASE") or STRIPE_API_BASE).rstrip("/"),
+            publishable_key=publishable,
+            stripe_account=account or None,
+            stripe_context=context or None,
+            namespace=namespace or DEFAULT_NAMESPACE,
+            api_base=(base or STRIPE_API_BASE).rstrip("/"),
         )
+
+
+def _text(variables: Mapping[str, object], name: str) -> str:
+    value = variables.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{name}: it is no text")
+    return value or ""
 
 
 # What comes out of an environment or a file may be anything; all of these take it as it is, and say what it should be.

@@ -4,7 +4,7 @@ import pytest
 
 from airport_payments.core.errors import ConfigurationError
 from airport_payments.core.secret import Secret
-from airport_payments.settings import MAX_WEBHOOK_SECRETS, StripeSettings
+from airport_payments.settings import MAX_WEBHOOK_SECRETS, VARIABLES, StripeSettings
 
 KEY = "sk_test_CANARY00"
 HOOK = "whsec_CANARY0000"
@@ -128,6 +128,16 @@ class TestFromEnv:
         env = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": HOOK, missing: empty}
         with pytest.raises(ConfigurationError, match=missing):
             StripeSettings.from_env({k: v for k, v in env.items() if v is not None})
+
+    @pytest.mark.parametrize("given", [5, "STRIPE_SECRET_KEY=x", [("STRIPE_SECRET_KEY", KEY)], dict.fromkeys])
+    def test_what_is_no_mapping_is_no_environment(self, given) -> None:
+        with pytest.raises(ConfigurationError, match=r"environ: .* os\.environ"):
+            StripeSettings.from_env(given)
+
+    @pytest.mark.parametrize("name", VARIABLES)
+    def test_a_variable_that_is_no_text_is_named(self, name) -> None:
+        with pytest.raises(ConfigurationError, match=f"{name}: it is no text"):
+            StripeSettings.from_env({"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": HOOK, name: 5})
 
     def test_it_reads_the_process_by_default(self, monkeypatch) -> None:
         monkeypatch.setenv("STRIPE_SECRET_KEY", KEY)
