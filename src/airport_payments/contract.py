@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
@@ -50,12 +50,16 @@ MAX_TOKEN_CHARS: Final = 8192
 Model = TypeVar("Model", bound=Body)
 
 
+# A framework's headers as they are, or their `items()`.
+HeaderPairs: TypeAlias = Iterable[tuple[str, str]] | Mapping[str, str]
+
+
 class Headers:
     """Request headers: names in any case, and no header that matters may come twice."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, given: HeaderPairs) -> None:
         self._values: dict[str, list[str]] = {}
-        for name, value in pairs:
+        for name, value in given.items() if isinstance(given, Mapping) else given:
             self._values.setdefault(name.lower(), []).append(value)
 
     def all(self, name: str) -> list[str]:
@@ -107,6 +111,21 @@ def signature(headers: Headers) -> str | None:
     if len(values) > 1:
         raise InvalidSignature("two Stripe-Signature headers")
     return values[0] if values else None
+
+
+class Whole:
+    """A body that came in one piece. It does not show itself."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def within(self, limit: int) -> bytes:
+        """Return the body. Raises `PayloadTooLarge` over the limit."""
+        if len(self._body) > limit:
+            raise PayloadTooLarge
+        return self._body
 
 
 def check_length(headers: Headers, limit: int) -> None:

@@ -9,8 +9,10 @@ from typing import TypeAlias
 from airport_payments.contract import (
     REQUEST_LIMIT_BYTES,
     WEBHOOK_LIMIT_BYTES,
+    HeaderPairs,
     Headers,
     Response,
+    Whole,
     bearer_token,
     booking_id_of,
     check_length,
@@ -43,6 +45,8 @@ from airport_payments.parts import check_endpoint_parts
 Authenticator: TypeAlias = Callable[[str], str]
 # Takes the customer's id and the booking's, and returns what their PaymentIntent gets beside its amount.
 OptionsFor: TypeAlias = Callable[[str, str], PaymentOptions | None]
+# A request's body.
+Chunks: TypeAlias = Iterable[bytes] | Whole
 
 
 class PaymentEndpoints:
@@ -66,24 +70,27 @@ class PaymentEndpoints:
         self._options = options
         self._authenticator = authenticator
 
-    def handle(self, method: str, path: str, headers: Iterable[tuple[str, str]], chunks: Iterable[bytes]) -> Response:
+    def handle(self, method: str, path: str, headers: HeaderPairs, chunks: Iterable[bytes] | bytes) -> Response:
         """Answer one request.
 
         Args:
             method: the HTTP method.
             path: the path, percent-decoded, without the query.
-            headers: names and values; a name may come more than once.
-            chunks: the body, piece by piece. No more than the limit is read.
+            headers: names and values, as pairs or as a mapping; among pairs a name may come more than once.
+            chunks: the body, whole or piece by piece. No more pieces are read than the limit lets in.
 
         Returns:
             Status, headers and body to send. Nothing is raised.
         """
         try:
-            return self._answer(method, path, Headers(headers), chunks)
+            asked, body = Headers(headers), Whole(chunks) if isinstance(chunks, bytes) else chunks
+            # Whoever reports an error may show the locals of its frames: from here on nothing names a token or the body.
+            del headers, chunks
+            return self._answer(method, path, asked, body)
         except Exception as error:  # noqa: BLE001 - whatever happens, the answer is the envelope
             return error_answer(error)
 
-    def _answer(self, method: str, path: str, headers: Headers, chunks: Iterable[bytes]) -> Response:
+    def _answer(self, method: str, path: str, headers: Headers, chunks: Chunks) -> Response:
         endpoint = check_route(method, path)
         if endpoint == WEBHOOK_PATH:
             return self._webhook(headers, chunks)
@@ -94,7 +101,7 @@ class PaymentEndpoints:
             return self._confirm(owner, headers, chunks)
         return self._status(owner, path)
 
-    def _create(self, owner: str, headers: Headers, chunks: Iterable[bytes]) -> Response:
+    def _create(self, owner: str, headers: Headers, chunks: Chunks) -> Response:
         asked = parse(self._read(headers, chunks, REQUEST_LIMIT_BYTES), CreatePaymentIntentRequest)
         key = idempotency_key(headers)
         options = options_of(self._options(owner, asked.booking_id)) if self._options is not None else None
@@ -103,7 +110,7 @@ class PaymentEndpoints:
         )
         return created_answer(payment)
 
-    def _confirm(self, owner: str, headers: Headers, chunks: Iterable[bytes]) -> Response:
+    def _confirm(self, owner: str, headers: Headers, chunks: Chunks) -> Response:
         asked = parse(self._read(headers, chunks, REQUEST_LIMIT_BYTES), ConfirmPaymentRequest)
         payment = self._gateway.confirm_payment(asked.booking_id, asked.payment_intent_id, owner=owner)
         return confirmed_answer(payment)
@@ -111,14 +118,15 @@ class PaymentEndpoints:
     def _status(self, owner: str, path: str) -> Response:
         return status_answer(self._gateway.payment_status(booking_id_of(path), owner=owner))
 
-    def _webhook(self, headers: Headers, chunks: Iterable[bytes]) -> Response:
-        # The body is given no name: the locals of this frame may be shown by whoever reports an error.
+    def _webhook(self, headers: Headers, chunks: Chunks) -> Response:
         outcome = self._gateway.handle_webhook(self._read(headers, chunks, WEBHOOK_LIMIT_BYTES), signature(headers))
         return webhook_answer(outcome)
 
-    def _read(self, headers: Headers, chunks: Iterable[bytes], limit: int) -> bytes:
+    def _read(self, headers: Headers, chunks: Chunks, limit: int) -> bytes:
         """Return the body, read no further than the limit."""
         check_length(headers, limit)
+        if isinstance(chunks, Whole):
+            return chunks.within(limit)
         parts: list[bytes] = []
         size = 0
         for chunk in chunks:
