@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, NoReturn, TypeAlias, TypeVar
+from typing import Final, NoReturn, TypeAlias, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -59,7 +59,8 @@ class Headers:
 
     def __init__(self, given: HeaderPairs) -> None:
         self._values: dict[str, list[str]] = {}
-        for name, value in given.items() if isinstance(given, Mapping) else given:
+        pairs = cast("Mapping[str, str]", given).items() if isinstance(given, Mapping) else given
+        for name, value in pairs:
             self._values.setdefault(name.lower(), []).append(value)
 
     def all(self, name: str) -> list[str]:
