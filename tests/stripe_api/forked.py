@@ -1,12 +1,16 @@
 """A program that calls Stripe, forks, and calls again in the child and then in the parent: `forked BASE COLOUR CLIENT`.
 
-It prints what came of each of the three calls.
+It prints what came of each of the three calls. `CLIENT` is "owned", "given", or "locked": owned, and at the moment of the fork
+another thread holds the locks of the port and its circuit.
 """
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import httpx
 from tests.stripe_api.objects import RETRIEVE
@@ -18,10 +22,33 @@ from airport_payments.stripe_api.port import StripePort
 from airport_payments.stripe_api.port_async import AsyncStripePort
 
 
+@contextmanager
+def held(*locks: threading.Lock) -> Iterator[None]:
+    """Let another thread hold locks meanwhile."""
+    taken, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ExitStack() as stack:
+            for lock in locks:
+                stack.enter_context(lock)
+            taken.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait(60)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def in_child(call: Callable[[], None]) -> None:
     """Make a call in a forked process, and wait for that to end as Python does, with everything let go."""
     pid = os.fork()
     if pid == 0:
+        signal.alarm(30)  # a child that waits for ever ends
         call()
         sys.exit()
     os.waitpid(pid, 0)
@@ -41,7 +68,8 @@ def main() -> None:
                 print(error, flush=True)
 
         call()
-        in_child(call)
+        with held(port._lock, port._circuit._lock) if owner == "locked" else nullcontext():
+            in_child(call)
         call()
         return
 
@@ -56,7 +84,8 @@ def main() -> None:
 
     with asyncio.Runner() as runner:
         runner.run(call_async())
-        in_child(lambda: asyncio.run(call_async()))
+        with held(async_port._lock, async_port._circuit._lock) if owner == "locked" else nullcontext():
+            in_child(lambda: asyncio.run(call_async()))
         runner.run(call_async())
 
 

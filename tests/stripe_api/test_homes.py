@@ -81,6 +81,9 @@ class TestAfterAFork:
         assert before == after
         assert child != before
 
+    def test_a_lock_that_another_thread_of_the_parent_held_keeps_no_child_waiting(self, server, colour) -> None:
+        assert forked(server.base, colour, "locked") == ["IntentSeen"] * 3
+
     def test_an_injected_client_that_the_parent_used_is_refused(self, server, colour) -> None:
         before, child, after = forked(server.base, colour, "given")
         assert (before, after) == ("IntentSeen", "IntentSeen")

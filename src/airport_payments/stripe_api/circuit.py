@@ -1,7 +1,8 @@
 """A circuit that stops hammering a Stripe that is down."""
 
-import threading
 from typing import Final
+
+from airport_payments.stripe_api.forks import Locked
 
 # So many calls in a row without an answer open the circuit: fewer would let one slow call close the shop.
 FAILURES_TO_OPEN: Final = 5
@@ -9,14 +10,14 @@ FAILURES_TO_OPEN: Final = 5
 OPEN_S: Final = 10.0
 
 
-class Circuit:
+class Circuit(Locked):
     """Counts calls that stayed without an answer. Safe for threads; the time comes in.
 
     Closed: every call may go. Open: none may, for `OPEN_S`. Then one call may go as a probe, and its result decides.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__()
         self._failures = 0
         self._closed_again_at = 0.0
 

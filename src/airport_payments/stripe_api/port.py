@@ -1,7 +1,6 @@
 """The port to Stripe: a command in, a reply out."""
 
 import random
-import threading
 import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, TypeVar
@@ -20,6 +19,7 @@ from airport_payments.stripe_api.client import (
     stripe_client,
     timeout_of,
 )
+from airport_payments.stripe_api.forks import Locked
 from airport_payments.stripe_api.lists import ListPage, ListReply, list_page
 from airport_payments.stripe_api.results import ApiRequest, ApiResult, retry_delay_s
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class StripePort:
+class StripePort(Locked):
     """Performs commands at Stripe through stripe-python. Safe for threads; loads stripe-python at its first call.
 
     Args:
@@ -53,6 +53,7 @@ class StripePort:
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._given = client
         self._transport = transport
@@ -60,7 +61,6 @@ class StripePort:
         self._clock = clock
         self._draw = draw
         self._circuit = Circuit()
-        self._lock = threading.Lock()
         self._owned: dict[Home, httpx.Client] = {}
         self._stripe: dict[Home, stripe.StripeClient] = {}
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +20,7 @@ from airport_payments.stripe_api.client import (
     stripe_client,
     timeout_of,
 )
+from airport_payments.stripe_api.forks import Locked
 from airport_payments.stripe_api.lists import ListPage, ListReply, list_page
 from airport_payments.stripe_api.results import ApiRequest, ApiResult, retry_delay_s
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class AsyncStripePort:
+class AsyncStripePort(Locked):
     """Performs commands at Stripe through stripe-python. Safe for tasks; loads stripe-python at its first call.
 
     Args:
@@ -54,6 +54,7 @@ class AsyncStripePort:
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._given = client
         self._transport = transport
@@ -61,7 +62,6 @@ class AsyncStripePort:
         self._clock = clock
         self._draw = draw
         self._circuit = Circuit()
-        self._lock = threading.Lock()
         self._owned: dict[Home, httpx.AsyncClient] = {}
         self._stripe: dict[Home, stripe.StripeClient] = {}
 
