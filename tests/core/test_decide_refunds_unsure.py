@@ -240,6 +240,14 @@ class TestMadeElsewhere:
         assert driver.refund_states == ["succeeded"]
         assert driver.due_at is None
 
+    def test_a_hint_of_nothing_lists_where_no_refund_is_known(self) -> None:
+        """The charge of a thin event is asked for: when it came, the one refund had failed already."""
+        driver = collected()
+        driver.hint(0)
+        driver.tick(listed(refund_view("re_d", state=RefundState.FAILED)))
+        assert driver.refund_states == ["failed"]
+        assert driver.hint(0).change is None
+
     def test_a_hint_is_not_forgotten_over_news_of_another_refund(self) -> None:
         """charge.refunded speaks of two; the event of one comes next, and that of the other never."""
         driver = collected()

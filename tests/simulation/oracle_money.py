@@ -320,7 +320,9 @@ class MoneyJudge:
         kind, object_id = obj["object"], obj["id"]
         if kind == "charge":
             made = sum(r.amount_minor for r in payment.refunds if r.made)
-            if made != obj["amount_refunded"] or payment.refunds_at is not None:
+            # A charge that was fetched shows how things stand: of refunds that failed meanwhile it tells nothing.
+            more = not payment.refunds if sent.fetched else made != obj["amount_refunded"]
+            if more or payment.refunds_at is not None:
                 truth = self.truth(payment.intent_id)
                 for refund in truth.money.refunds if truth else ():
                     self.shown.setdefault((ns, refund.id), 0)

@@ -20,11 +20,19 @@ def observe_aftermath(draft: Draft, fact: RefundObserved | RefundsHinted | Dispu
         note_refund(draft, payment, fact.view)
     elif isinstance(fact, DisputeObserved):
         note_dispute(draft, payment, fact)
-    elif fact.refunded_minor != sum(r.amount_minor for r in payment.refunds if r.made):
+    elif _tells_of_more(fact, payment):
         _list_soon(draft, payment)
     _find_out(draft, payment.attempt_id)
     settle(draft)
     return Applied()
+
+
+def _tells_of_more(hint: RefundsHinted, payment: Payment) -> bool:
+    """Return whether a charge shows refunds that are not known here.
+
+    Where it had to be asked for, it shows how things stand now: the only refund may have failed already.
+    """
+    return not payment.refunds or hint.refunded_minor != sum(r.amount_minor for r in payment.refunds if r.made)
 
 
 def _list_soon(draft: Draft, payment: Payment) -> None:
