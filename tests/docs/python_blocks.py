@@ -24,6 +24,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -35,6 +36,8 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from airport_payments.testing import FakeStripe
 
@@ -65,6 +68,12 @@ class PythonBlocks:
         self.fake = fake
         self.sources: list[str] = []
         self.runner = asyncio.Runner()
+        self.databases: list[sqlite3.Connection] = []
+        event.listen(Pool, "connect", self._opens)
+
+    def _opens(self, connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            self.databases.append(connection)
 
     def run(self, block: Block) -> None:
         """Run a block, and do what its directives say."""
@@ -100,6 +109,10 @@ class PythonBlocks:
         vars(self.module).update(test.globs)
 
     def close(self) -> None:
+        """Close the databases that the blocks leave open, as the end of a reader's program would."""
+        event.remove(Pool, "connect", self._opens)
+        for connection in self.databases:
+            connection.close()
         self.runner.close()
 
     def _execute(self, block: Block) -> None:
