@@ -9,9 +9,10 @@ from typing import Any
 
 from tests.simulation.mutant import Patches, mutant
 
-from airport_payments import endpoints, endpoints_async, placing, runner, runner_async
+from airport_payments import endpoints, endpoints_async, keeping, keeping_async, placing, runner, runner_async
 from airport_payments.contract import webhook_answer
 from airport_payments.core import decide as decide_package
+from airport_payments.core import keeping as core_keeping
 from airport_payments.core.commands import ConfirmIntent, CreateIntent
 from airport_payments.core.decide import (
     answers,
@@ -284,3 +285,18 @@ def a_charge_without_an_answer_gets_a_new_key() -> Patches:
         return replace(command, key=f"{command.key}/{command.tries}") if again else command
 
     return [(part, "perform", perform) for part in (charges, requests, operations)]
+
+
+# ---- forgetting ----
+
+
+@mutant()
+def what_still_moves_is_forgotten() -> Patches:
+    """Only of what is settled anything is forgotten: which failures were told is not, while it can be paid."""
+    return [(part, "is_settled", lambda _: True) for part in (keeping, keeping_async)]
+
+
+@mutant()
+def refunds_are_forgotten_with_the_rest() -> Patches:
+    """What went back stays known, whatever else is forgotten."""
+    return [(core_keeping, "_brief", lambda payment: replace(payment, news=(), refunds=()))]

@@ -53,6 +53,7 @@ WAYS: Final = {
     "backup_restored": 0.1,
     "saved_card": 0.15,
     "organisation": 0.5,  # of those of a connected account: it is named by `stripe_context`
+    "forgetting": 0.15,
 }
 # The account that the settings name where they name one, and the way to it from the key's owner down.
 ACCOUNT: Final = "acct_simulated0000"
@@ -158,6 +159,11 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
         for number in range(besides.randint(1, 2)):
             shop, booking = besides.randrange(plan.shops), besides.choice(sorted(plan.prices))
             plan.people.append(Person(f"saver{number + 1}", "saver", besides.randint(0, plan.span), shop, booking))
+    if "forgetting" in plan.ways:
+        for number in range(besides.randint(1, 2)):
+            # Also after the faults have stopped: what was under way then is settled, and late events still come.
+            at, shop = besides.randint(0, plan.span + 2 * DAY), besides.randrange(plan.shops)
+            plan.people.append(Person(f"keeper{number + 1}", "keeper", at, shop, ""))
     plan.people = [p for p in plan.people if p.name not in without.people]
     return plan
 

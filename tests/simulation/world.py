@@ -259,7 +259,7 @@ class World:
         if "clock_skew" in self.plan.rates:
             self.fates.note("clock_skew")
         for way in self.plan.ways:
-            if way not in {"backup_restored", "saved_card"}:  # those are counted when they happen
+            if way not in {"backup_restored", "saved_card", "forgetting"}:  # those are counted when they happen
                 self.fates.note(way)
 
     def _faults_on(self) -> None:

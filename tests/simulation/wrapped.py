@@ -143,6 +143,23 @@ class FaultyRepository:
     async def history(self, booking_id: str) -> Sequence[HistoryLine]:
         return self.tables._story(booking_id)
 
+    async def newest(self, *, after: str | None, limit: int) -> Sequence[tuple[str, datetime | None]]:
+        fate = await self._begin("read", "")
+        found = self.tables._newest(after, limit)
+        await self._end("read", fate)
+        return found
+
+    async def owned_by(self, owner: str, *, after: str | None, limit: int) -> Sequence[str]:
+        fate = await self._begin("read", "")
+        found = self.tables._owned_by(owner, after, limit)
+        await self._end("read", fate)
+        return found
+
+    async def forget(self, booking_id: str, *, version: int, before: datetime | None) -> None:
+        fate = await self._begin("save", booking_id)
+        self.tables._forget(booking_id, version, before)
+        await self._end("save", fate)
+
 
 class SyncFaultyRepository:
     """The same for the sync gateway: nobody comes between."""
@@ -164,6 +181,15 @@ class SyncFaultyRepository:
 
     def history(self, booking_id: str) -> Sequence[HistoryLine]:
         return drive(self._inner.history(booking_id))
+
+    def newest(self, **named: Any) -> Sequence[tuple[str, datetime | None]]:
+        return drive(self._inner.newest(**named))
+
+    def owned_by(self, owner: str, **named: Any) -> Sequence[str]:
+        return drive(self._inner.owned_by(owner, **named))
+
+    def forget(self, booking_id: str, **named: Any) -> None:
+        drive(self._inner.forget(booking_id, **named))
 
 
 class ModelPort:
