@@ -13,6 +13,7 @@ from airport_payments import endpoints, endpoints_async, keeping, keeping_async,
 from airport_payments.contract import webhook_answer
 from airport_payments.core import decide as decide_package
 from airport_payments.core import keeping as core_keeping
+from airport_payments.core import story
 from airport_payments.core.commands import ConfirmIntent, CreateIntent
 from airport_payments.core.decide import (
     answers,
@@ -25,11 +26,11 @@ from airport_payments.core.decide import (
     requests,
     route,
 )
-from airport_payments.core.decide.draft import Draft
+from airport_payments.core.decide.draft import Draft, RedeliverReply
 from airport_payments.core.decide.route import EventOutcome
 from airport_payments.core.errors import AmountMismatch, BookingNotFound, BookingNotPayable, CurrencyMismatch, TryAgain
 from airport_payments.core.facts import Unanswered
-from airport_payments.core.model import BookingStatus, PaymentState
+from airport_payments.core.model import BookingStatus, Ledger, PaymentState, Place
 from airport_payments.core.secret import Secret
 from airport_payments.stripe_api import client, events, port, port_async
 
@@ -300,3 +301,33 @@ def what_still_moves_is_forgotten() -> Patches:
 def refunds_are_forgotten_with_the_rest() -> Patches:
     """What went back stays known, whatever else is forgotten."""
     return [(core_keeping, "_brief", lambda payment: replace(payment, news=(), refunds=()))]
+
+
+# ---- the office ----
+
+
+@mutant()
+def disputes_wait_for_nobody() -> Patches:
+    """Whatever waits for a person is listed for one."""
+
+    def waits(ledger: Ledger) -> bool:
+        return bool(ledger.dead_letters) or any(p.place is Place.REVIEW for p in ledger.payments)
+
+    return [(Ledger, "needs_attention", property(waits))]
+
+
+@mutant()
+def a_dead_letter_is_dropped_when_it_is_to_be_delivered_again() -> Patches:
+    """It is a dead letter until it is an announcement again."""
+
+    def ask_redeliver(draft: Any, asker: Any) -> Any:
+        draft.dead_letters = tuple(d for d in draft.dead_letters if d.announcement.sequence != asker.sequence)
+        return None, RedeliverReply(("mailer",))
+
+    return [(requests, "ask_redeliver", ask_redeliver)]
+
+
+@mutant()
+def a_story_says_paid_of_what_was_canceled() -> Patches:
+    """Support is told how things stand."""
+    return [(story, "_STATES", {**story._STATES, PaymentState.CANCELED: "paid"})]

@@ -1,7 +1,6 @@
 """What the team's operators do, and who moves money at Stripe itself: the dashboard's staff and the banks."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, Final
 
 from tests.simulation.books import Intent
@@ -15,12 +14,10 @@ from airport_payments.core.model import IntentStatus, Place
 from airport_payments.core.money import Money
 
 KINDS: Final = frozenset(
-    {"reconciler", "refunder", "canceller", "resolver", "capturer", "cashier", "collector", "bank", "ghost", "keeper"}
+    {"reconciler", "refunder", "canceller", "resolver", "capturer", "cashier", "collector", "bank", "ghost"}
 )
 # How often someone looks whether there is something to do for them.
 LOOKS: Final = 8
-# How many pages somebody who forgets goes on with.
-PAGES: Final = 4
 
 
 class Operator(Human):
@@ -131,28 +128,6 @@ class Operator(Human):
 
             await self._insist(f"to {resolution} {payment_id} of {self.booking}", call, lambda *_: None)
             await self.pause()
-
-    async def _keeper(self) -> None:
-        """Prunes, and erases the customer, beside everything else: also what ended a moment ago."""
-        rng = self.rng
-        for _ in range(rng.randint(1, 8)):
-            erases, limit = rng.random() < 0.5, rng.choice((1, 1000))
-            # Clocks are up to two minutes off, and what is to come is refused.
-            age = timedelta(milliseconds=2 * MINUTE + rng.choice((0, MINUTE, HOUR, DAY)))
-            after: str | None = None
-            for _ in range(PAGES):
-                before = self.world.start + self.world.elapsed() - age
-
-                def call(g: Any, a: str | None = after, b: Any = before) -> Any:
-                    return g.erase_customer(OWNER, after=a, limit=limit) if erases else g.prune(b, after=a, limit=limit)
-
-                outcome, value = await self.ask("to forget alice" if erases else "to prune", call)
-                if outcome == "ok":
-                    self.world.fates.note("forgetting")
-                    after = value.after
-                    if after is None:
-                        break
-            await switch(rng.choice((1, SECOND, MINUTE, HOUR, DAY)))
 
     async def _capturer(self) -> None:
         rng, oracle = self.rng, self.world.oracle

@@ -59,6 +59,7 @@ class Oracle(AnswerJudge, EndJudge):
         self.confirmed_by: dict[Key, str] = {}
         self.confirms: Counter[Key] = Counter()
         self.cancellations: Counter[Key] = Counter()
+        self.redelivered: set[tuple[str, str, int]] = set()
         self.given: dict[Key, set[str]] = defaultdict(set)
         self.attempts: dict[tuple[str, str], str] = {}
         self.final: dict[tuple[str, str, str], tuple[Any, ...]] = {}

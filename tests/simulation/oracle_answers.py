@@ -1,5 +1,6 @@
 """The judge of what people are answered: true, no older than the question, and nothing that is not theirs."""
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +8,10 @@ from tests.simulation.books import PAYABLE, Intent
 from tests.simulation.oracle_money import Key
 
 from airport_payments.core.errors import BookingNotFound, InternalError, PaymentIntentMismatch, TryAgain
-from airport_payments.core.model import IntentStatus
+from airport_payments.core.model import IntentStatus, Place
 from airport_payments.core.money import Money
-from airport_payments.core.views import ConfirmedPayment, CreatedPayment
+from airport_payments.core.story import Story
+from airport_payments.core.views import Attention, ConfirmedPayment, CreatedPayment
 
 if TYPE_CHECKING:
     from tests.simulation.shop import Shop
@@ -105,6 +107,42 @@ class AnswerJudge:
         if outcome == "error" and not isinstance(value, TryAgain | InternalError):
             same = type(value) is BookingNotFound and str(value) == str(BookingNotFound())
             self.check(same, "S10", f"a stranger can tell: {value!r}")
+
+    # ---- what the office is told ----
+
+    def explained(self, shop: "Shop", booking_id: str, story: Story, unmoved: Story | None) -> None:
+        """A booking's story is true, and is as things stand; `unmoved` is how they stood all the while."""
+        self.check(CANARY not in str(story), "S12", "a story shows a secret")
+        self.check(unmoved is None or story == unmoved, "rule 2", f"{booking_id} is told otherwise than it stands")
+        for line in story.standing:
+            said = re.match(r"Payment (pi_\S+) of [^:]*: (paid|canceled)?", line)
+            if said is None:
+                continue
+            truth = self.truth(said[1])
+            self.check(truth is not None, "S10", f"a story of {said[1]}, which Stripe does not know")
+            assert truth is not None
+            self.check((truth.namespace, truth.booking) == (shop.namespace, booking_id), "S10", f"{booking_id}: {line}")
+            status = {"paid": IntentStatus.SUCCEEDED, "canceled": IntentStatus.CANCELED}.get(said[2], truth.status)
+            self.check(truth.status is status, "S8", f"{line} But it is {truth.status}")
+
+    def waiting(self, shop: "Shop") -> dict[str, tuple[int, int]]:
+        """Return the bookings that wait for a person: money in review, a dispute to answer, dead letters.
+
+        Each with the version of its ledger, and how much of it is for somebody.
+        """
+        found = {}
+        for booking_id, ledger in sorted(shop.tables._ledgers.items()):
+            reviews = [p for p in ledger.payments if p.place is Place.REVIEW]
+            asked = [d for p in ledger.payments for d in p.disputes if d.status.endswith("needs_response")]
+            if count := len(reviews) + len(asked) + len(ledger.dead_letters):
+                found[booking_id] = (ledger.version, count)
+        return found
+
+    def attended(self, shop: "Shop", listed: list[Attention]) -> None:
+        """What waits for a person is listed, all of it and nothing else, in the order of the bookings."""
+        told = [(a.booking_id, len(a.reviews) + len(a.disputes) + len(a.dead_letters)) for a in listed]
+        wanted = [(booking_id, count) for booking_id, (_, count) in self.waiting(shop).items()]
+        self.check(told == wanted, "attention", f"{told} are said to wait for a person, and {wanted} do")
 
     def said(self, error: Exception) -> None:
         self.check(CANARY not in f"{error} {error!r}", "S12", "an error shows a secret")

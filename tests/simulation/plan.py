@@ -54,6 +54,9 @@ WAYS: Final = {
     "saved_card": 0.15,
     "organisation": 0.5,  # of those of a connected account: it is named by `stripe_context`
     "forgetting": 0.15,
+    "support": 0.2,
+    "by_queue": 0.12,
+    "mailer_broken": 0.08,
 }
 # The account that the settings name where they name one, and the way to it from the key's owner down.
 ACCOUNT: Final = "acct_simulated0000"
@@ -98,6 +101,7 @@ class Plan:
     skews: list[int] = field(default_factory=list)
     policy: dict[str, Any] = field(default_factory=dict)
     ways: list[str] = field(default_factory=list)
+    broken: tuple[int, int] = (0, 0)  # from when to when one of the subscribers takes nothing, faults or not
     filter: Filter = Filter()
 
     @property
@@ -164,6 +168,13 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
             # Also after the faults have stopped: what was under way then is settled, and late events still come.
             at, shop = besides.randint(0, plan.span + 2 * DAY), besides.randrange(plan.shops)
             plan.people.append(Person(f"keeper{number + 1}", "keeper", at, shop, ""))
+    if "support" in plan.ways:
+        for number in range(besides.randint(1, 2)):
+            at, shop = besides.randint(0, plan.span + 2 * DAY), besides.randrange(plan.shops)
+            plan.people.append(Person(f"support{number + 1}", "support", at, shop, besides.choice(sorted(plan.prices))))
+    if "mailer_broken" in plan.ways:
+        begin = besides.randint(0, plan.span)
+        plan.broken = (begin, begin + besides.choice((HOUR, 30 * HOUR, 60 * HOUR)))
     plan.people = [p for p in plan.people if p.name not in without.people]
     return plan
 

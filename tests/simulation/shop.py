@@ -84,6 +84,10 @@ class Process:
         calling[call] = world.sched.current
         await switch(1 + int(world.sched.current.random() * 40))
         del calling[call]
+        begin, end = world.plan.broken
+        if name == SUBSCRIBERS[0] and begin <= world.sched.now < end:
+            world.fates.note("mailer_broken")
+            raise HandlerError("the mail server refuses everything")
         if fate == "handler_raises":
             world.trace(self.name, "%s raises on %s", name, announcement.id)
             raise HandlerError("the team's mail server is away")
@@ -122,6 +126,7 @@ class Shop:
         self.heard: dict[str, list[Announcement]] = {name: [] for name in SUBSCRIBERS}
         self.calling: dict[tuple[str, str], Task] = {}
         self.closed = False  # nobody is let in, and no worker runs: a backup is being restored
+        self.changes = 0  # how often the team wrote its own rows
         self.stops = 0  # how often everything was stopped for that
         self.helpers: list[Process] = []
         skews = plan.skews[number * plan.processes :]
@@ -303,6 +308,7 @@ class Shop:
         old = self.booking(booking_id)
         new = replace(old, **changes)
         self.tables.put_booking(new)
+        self.changes += 1
         said = ", ".join(f"{name}={value!s}" for name, value in sorted(changes.items()))
         self.world.trace(who, "changes %s's row: %s", booking_id, said)
         self.notify()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.simulation import operators, people
+from tests.simulation import office, operators, people
 from tests.simulation.backup import Backup
 from tests.simulation.books import Books, Intent, Told
 from tests.simulation.delivery import Deliveries
@@ -16,7 +16,7 @@ from tests.simulation.fates import Fates
 from tests.simulation.money import Refund
 from tests.simulation.oracle import Oracle
 from tests.simulation.oracle_answers import CANARY
-from tests.simulation.plan import DAY, HOUR, SECOND, Filter, Plan, draw_plan
+from tests.simulation.plan import DAY, HOUR, SECOND, Filter, Person, Plan, draw_plan
 from tests.simulation.sched import Killed, Scheduler, Task, Violation
 from tests.simulation.shop import HandlerError, Process, Shop
 from tests.simulation.wrapped import ModelPort, SyncModelPort
@@ -232,6 +232,7 @@ class World:
             self.oracle.end()
             self._reconcile()
             self.oracle.end()
+            self._attend()
         except Violation as found:
             violation = found
             self.trace("THE JUDGE", "%s", str(found))
@@ -251,15 +252,22 @@ class World:
 
     def _people(self) -> None:
         for person in self.plan.people:
-            human = (operators.Operator if person.kind in operators.KINDS else people.Human)(self, person)
-            self.sched.start(Task(person.name, human.live(), self.seed_text), person.at)
+            kind = operators.Operator if person.kind in operators.KINDS else people.Human
+            kind = office.Clerk if person.kind in office.KINDS else kind
+            self.sched.start(Task(person.name, kind(self, person).live(), self.seed_text), person.at)
         if "secret_rolled" in self.plan.rates:
             for shop in self.shops:
                 shop.plan_rolling()
         if "clock_skew" in self.plan.rates:
             self.fates.note("clock_skew")
         for way in self.plan.ways:
-            if way not in {"backup_restored", "saved_card", "forgetting"}:  # those are counted when they happen
+            if way not in {
+                "backup_restored",
+                "saved_card",
+                "forgetting",
+                "support",
+                "mailer_broken",
+            }:  # those are counted when they happen
                 self.fates.note(way)
 
     def _faults_on(self) -> None:
@@ -292,6 +300,18 @@ class World:
         for shop in self.shops:
             self.spawn(f"{shop.namespace}-second-auditor", self._audit(shop, again=True))
         self._drain()
+
+    def _attend(self) -> None:
+        """Let somebody in each shop see to what waits: whatever could not be delivered is delivered again."""
+        delay = max(0, self.plan.broken[1] - self.sched.now)
+        for shop in self.shops:
+            clerk = office.Clerk(self, Person(f"{shop.namespace}-office", "support", 0, shop.number, ""))
+            self.sched.start(Task(clerk.name, self._see_to_it(clerk), self.seed_text), delay)
+        self._drain()
+        self.oracle.delivered()
+
+    async def _see_to_it(self, clerk: office.Clerk) -> None:
+        self.oracle.check(await clerk.attend(), "L4", "nobody tells what waits for a person")
 
     async def _audit(self, shop: Shop, *, again: bool = False) -> None:
         asked = 0

@@ -141,7 +141,10 @@ class FaultyRepository:
         return found
 
     async def history(self, booking_id: str) -> Sequence[HistoryLine]:
-        return self.tables._story(booking_id)
+        fate = await self._begin("read", booking_id)
+        lines = self.tables._story(booking_id)
+        await self._end("read", fate)
+        return lines
 
     async def newest(self, *, after: str | None, limit: int) -> Sequence[tuple[str, datetime | None]]:
         fate = await self._begin("read", "")
