@@ -64,7 +64,9 @@ def test_each_rule_of_the_judge_is_seen_to_break() -> None:
                 node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
             )
             written |= {
-                t for t in texts if isinstance(t, str) and re.fullmatch(r"[SL]\d+|rule \d+|contract|one try|attention", t)
+                t
+                for t in texts
+                if isinstance(t, str) and re.fullmatch(r"[SL]\d+|rule \d+|contract|one try|attention", t)
             }
     assert written == set(PROOF)
     assert set(PROOF) >= DESIGN
