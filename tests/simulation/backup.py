@@ -18,6 +18,7 @@ _TABLES = ("_bookings", "_ledgers", "_index", "_intents", "_due", "_history")
 _KNOWN = (
     "versions", "confirmed_by", "confirms", "cancellations", "final", "abandoned", "effects", "reached", "told", "told_money",
     "asked_as_of", "shown", "flagged", "refs", "reached_refund", "capture_keys", "settled_captures", "refusals",
+    "redelivered",
 )  # fmt: skip
 
 

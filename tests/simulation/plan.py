@@ -58,6 +58,8 @@ WAYS: Final = {
     "by_queue": 0.12,
     "mailer_broken": 0.08,
 }
+# Those that are counted when they happen; the others are so all through the run.
+HAPPENING: Final = frozenset({"backup_restored", "saved_card", "forgetting", "support", "mailer_broken"})
 # The account that the settings name where they name one, and the way to it from the key's owner down.
 ACCOUNT: Final = "acct_simulated0000"
 CONTEXT: Final = f"acct_platform000000/{ACCOUNT}"
@@ -155,28 +157,36 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
     for _ in range(plan.shops * plan.processes):
         skew = rng.randint(-2 * MINUTE, 2 * MINUTE)
         plan.skews.append(skew if "clock_skew" in plan.rates else 0)
-    besides = random.Random(f"{seed}:ways:{real}")
-    plan.ways = [name for name, share in WAYS.items() if besides.random() < share and name not in without.faults]
-    if "connected_account" not in plan.ways:
-        plan.ways = [name for name in plan.ways if name != "organisation"]
-    if "saved_card" in plan.ways:
-        for number in range(besides.randint(1, 2)):
-            shop, booking = besides.randrange(plan.shops), besides.choice(sorted(plan.prices))
-            plan.people.append(Person(f"saver{number + 1}", "saver", besides.randint(0, plan.span), shop, booking))
-    if "forgetting" in plan.ways:
-        for number in range(besides.randint(1, 2)):
-            # Also after the faults have stopped: what was under way then is settled, and late events still come.
-            at, shop = besides.randint(0, plan.span + 2 * DAY), besides.randrange(plan.shops)
-            plan.people.append(Person(f"keeper{number + 1}", "keeper", at, shop, ""))
-    if "support" in plan.ways:
-        for number in range(besides.randint(1, 2)):
-            at, shop = besides.randint(0, plan.span + 2 * DAY), besides.randrange(plan.shops)
-            plan.people.append(Person(f"support{number + 1}", "support", at, shop, besides.choice(sorted(plan.prices))))
-    if "mailer_broken" in plan.ways:
-        begin = besides.randint(0, plan.span)
-        plan.broken = (begin, begin + besides.choice((HOUR, 30 * HOUR, 60 * HOUR)))
+    _draw_ways(plan, random.Random(f"{seed}:ways:{real}"))
     plan.people = [p for p in plan.people if p.name not in without.people]
     return plan
+
+
+def _draw_ways(plan: Plan, rng: random.Random) -> None:
+    drawn = [name for name, share in WAYS.items() if rng.random() < share]
+    plan.ways = [name for name in drawn if name not in plan.filter.faults]
+    if "connected_account" not in plan.ways:
+        plan.ways = [name for name in plan.ways if name != "organisation"]
+    people: dict[str, list[Person]] = {"saved_card": [], "forgetting": [], "support": []}
+    # Who takes no part is drawn as well, or those after them would be others.
+    if "saved_card" in drawn:
+        for number in range(rng.randint(1, 2)):
+            shop, booking = rng.randrange(plan.shops), rng.choice(sorted(plan.prices))
+            people["saved_card"].append(Person(f"saver{number + 1}", "saver", rng.randint(0, plan.span), shop, booking))
+    # Some come after the faults have stopped: what was under way then is settled, and late events still come.
+    if "forgetting" in drawn:
+        for number in range(rng.randint(1, 2)):
+            at, shop = rng.randint(0, plan.span + 2 * DAY), rng.randrange(plan.shops)
+            people["forgetting"].append(Person(f"keeper{number + 1}", "keeper", at, shop, ""))
+    if "support" in drawn:
+        for number in range(rng.randint(1, 2)):
+            at, shop = rng.randint(0, plan.span + 2 * DAY), rng.randrange(plan.shops)
+            booking = rng.choice(sorted(plan.prices))
+            people["support"].append(Person(f"support{number + 1}", "support", at, shop, booking))
+    plan.people += [person for way in plan.ways for person in people.get(way, ())]
+    if "mailer_broken" in plan.ways:
+        begin = rng.randint(0, plan.span)
+        plan.broken = (begin, begin + rng.choice((HOUR, 30 * HOUR, 60 * HOUR)))
 
 
 def _draw_faults(plan: Plan, rng: random.Random) -> None:

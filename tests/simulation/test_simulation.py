@@ -116,3 +116,15 @@ def test_a_failure_is_shrunk_to_what_it_needs_and_told_as_a_story() -> None:
     assert told.startswith(f"seed {failed.plan.seed}: ")
     assert "status=cancelled" in told
     assert "S2: confirmed while cancelled" in told.splitlines()[-1]
+
+
+def test_a_way_that_is_left_out_leaves_those_of_the_others_as_they_were() -> None:
+    left = 0
+    for seed in range(300):
+        whole = draw_plan(seed)
+        for way, kind in (("saved_card", "saver"), ("forgetting", "keeper"), ("support", "support")):
+            without = draw_plan(seed, without=Filter(faults=frozenset({way})))
+            assert without.people == [person for person in whole.people if person.kind != kind]
+            assert without.broken == whole.broken
+            left += without.people != whole.people
+    assert left > 50

@@ -16,7 +16,7 @@ from tests.simulation.fates import Fates
 from tests.simulation.money import Refund
 from tests.simulation.oracle import Oracle
 from tests.simulation.oracle_answers import CANARY
-from tests.simulation.plan import DAY, HOUR, SECOND, Filter, Person, Plan, draw_plan
+from tests.simulation.plan import DAY, HAPPENING, HOUR, SECOND, Filter, Person, Plan, draw_plan
 from tests.simulation.sched import Killed, Scheduler, Task, Violation
 from tests.simulation.shop import HandlerError, Process, Shop
 from tests.simulation.wrapped import ModelPort, SyncModelPort
@@ -261,13 +261,7 @@ class World:
         if "clock_skew" in self.plan.rates:
             self.fates.note("clock_skew")
         for way in self.plan.ways:
-            if way not in {
-                "backup_restored",
-                "saved_card",
-                "forgetting",
-                "support",
-                "mailer_broken",
-            }:  # those are counted when they happen
+            if way not in HAPPENING:
                 self.fates.note(way)
 
     def _faults_on(self) -> None:
