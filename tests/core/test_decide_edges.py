@@ -14,6 +14,7 @@ from tests.support import (
     Driver,
     booking,
     collected,
+    declined,
     listed,
     opened,
     refund_request,
@@ -127,10 +128,48 @@ class TestLooking:
         found = driver(opening).feed(asker).act
         assert found == FindIntent("a1", "BK-1", "airport", NOW - timedelta(hours=1))
 
-    def test_one_that_was_looked_at_to_the_end_is_looked_at_anew_when_it_is_handed_out(self):
-        told = driver(replace(OPEN, look_at=None, looks=11))
-        told.request(seen("requires_payment_method"))
-        assert (told.payment.look_at, told.payment.looks) == (NOW + LOOK_FIRST, 0)
+    @pytest.mark.parametrize(
+        ("asker", "status"),
+        [
+            (ASK, "requires_payment_method"),
+            (CHARGE, "requires_payment_method"),
+            (CHARGE, "requires_action"),
+            (ConfirmRequested(OWNER, INTENT_ID), "requires_action"),
+        ],
+    )
+    def test_what_is_handed_out_or_charged_is_looked_at_as_when_it_was_opened(self, asker, status):
+        first, day = NOW + LOOK_FIRST, NOW + timedelta(days=1)
+        for look_at, looks, then in (
+            (None, 11, (first, 1)),
+            (None, 0, (first, 1)),
+            (day, 9, (first, 1)),
+            (NOW + timedelta(minutes=1), 2, (first, 1)),
+            # Its first look is still to come, so there is nothing to write.
+            (first - timedelta(minutes=1), 1, (first - timedelta(minutes=1), 1)),
+            (NOW + timedelta(minutes=1), 0, (NOW + timedelta(minutes=1), 0)),
+        ):
+            told = driver(replace(OPEN, look_at=look_at, looks=looks))
+            decision = told.feed(asker)
+            assert decision.act == RetrieveIntent("a1", INTENT_ID)
+            told.feed(Answer(decision.act, seen(status), told.snapshot.ledger.version, asker))
+            assert (told.payment.look_at, told.payment.looks) == then
+
+    def test_charges_that_are_declined_use_up_none_of_the_looks(self):
+        told = driver(replace(OPEN, look_at=NOW + LOOK_FIRST, looks=1))
+        bad = declined(decline_code="insufficient_funds")
+        after = seen("requires_payment_method", failure=bad)
+        for _ in range(30):
+            told.now += timedelta(hours=20)
+            told.ask(CHARGE, seen("requires_payment_method"), Refused(RefusalKind.CARD, "card_declined", bad, after))
+            assert told.payment.look_at == told.now + LOOK_FIRST * 2
+        told.tick(seen("succeeded"), after=LOOK_FIRST * 2)
+        assert told.payment.state is PaymentState.SUCCEEDED
+
+    def test_what_is_not_handed_out_is_looked_at_as_it_was(self):
+        for changes in ({"stray": True}, {"closing": True}):
+            told = driver(replace(OPEN, look_at=None, looks=11, **changes))
+            told.confirm(seen("requires_action"))
+            assert told.payment.look_at is None
 
     def test_one_that_was_looked_at_to_the_end_is_looked_at_anew_when_its_money_is_held(self):
         told = driver(replace(OPEN, look_at=None, looks=11))

@@ -2,6 +2,7 @@
 
 from airport_payments.core.commands import ConfirmIntent
 from airport_payments.core.decide.draft import Completed, Draft, NotCompleted, Step
+from airport_payments.core.decide.intents import watched
 from airport_payments.core.decide.look import look, perform
 from airport_payments.core.decide.opening import open_attempt, refusal, remember_key
 from airport_payments.core.decide.table import LEASE
@@ -41,6 +42,7 @@ def ask_charge(draft: Draft, asker: ChargeRequested, fresh: IntentView | None) -
     if live.closing:
         return None, Busy("an earlier PaymentIntent is still being processed and cannot be canceled yet")
     if seen.status not in _READY:
+        draft.put(watched(live, draft.now))
         return None, NotCompleted(draft.booking, seen.status, live.failure, seen.client_secret)
     return _confirm(draft, live, seen.id, asker.payment_method_id, asker.options.return_url), None
 
@@ -52,7 +54,7 @@ def _confirm(
     due_at = draft.now + LEASE
     command = ConfirmIntent(payment.attempt_id, intent_id, payment_method_id, return_url, key, draft.now, due_at)
     draft.command(command)
-    draft.put(replace(payment, confirms=payment.confirms + 1))
+    draft.put(replace(watched(payment, draft.now), confirms=payment.confirms + 1))
     draft.note("charge", "to be paid with a saved card", intent_id)
     return command
 

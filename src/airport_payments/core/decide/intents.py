@@ -260,6 +260,16 @@ def looked(payment: Payment, now: datetime) -> Payment:
     return payment if look_at == payment.look_at else replace(payment, look_at=look_at, looks=looks)
 
 
+def watched(payment: Payment, now: datetime) -> Payment:
+    """Return the payment looked at as when it was opened: it is handed out again, or charged, so it may be paid soon.
+
+    The same, where its first look is still to come: a customer who reloads a page writes nothing.
+    """
+    if payment.look_at is not None and payment.looks <= 1:
+        return payment
+    return replace(payment, look_at=now + LOOK_FIRST, looks=1)
+
+
 def _next_look(
     look_at: datetime | None, looks: int, now: datetime, *, closing: bool, held: bool = False
 ) -> tuple[datetime | None, int]:

@@ -4,12 +4,12 @@ from airport_payments.core.commands import CancelIntent, ListRefunds
 from airport_payments.core.decide.charges import ask_charge
 from airport_payments.core.decide.deliveries import ask_redeliver, next_delivery
 from airport_payments.core.decide.draft import Completed, Done, Draft, NotCompleted, Ready, Step
+from airport_payments.core.decide.intents import watched
 from airport_payments.core.decide.look import look, perform
 from airport_payments.core.decide.opening import open_attempt, refusal, remember_key
 from airport_payments.core.decide.operations import ask_cancel, ask_capture, ask_resolve
 from airport_payments.core.decide.refund_requests import ask_refund
 from airport_payments.core.decide.settle import expire, settle
-from airport_payments.core.decide.table import LOOK_FIRST
 from airport_payments.core.errors import (
     BookingAlreadyPaid,
     BookingNotFound,
@@ -17,7 +17,6 @@ from airport_payments.core.errors import (
     PaymentInReview,
     PaymentIntentMismatch,
 )
-from airport_payments.core.evolve import replace
 from airport_payments.core.facts import (
     Asker,
     BookingChanged,
@@ -99,8 +98,7 @@ def _payment(draft: Draft, fact: PaymentRequested, fresh: IntentView | None) -> 
         return look(live, draft), None
     if live.closing:
         return None, Busy("an earlier PaymentIntent is still being processed and cannot be canceled yet")
-    if live.look_at is None:
-        draft.put(replace(live, look_at=draft.now + LOOK_FIRST, looks=0))
+    draft.put(watched(live, draft.now))
     return None, Ready(seen, live.amount)
 
 
@@ -121,8 +119,10 @@ def _confirm(draft: Draft, fact: ConfirmRequested, fresh: IntentView | None) -> 
     if status is None:
         return None, Busy("the payment is still being looked up")
     # Only the booking's one payable PaymentIntent is handed out, and not while it is being cancelled.
-    payable = payment.payable and not payment.closing
-    return None, NotCompleted(draft.booking, status, payment.failure, seen.client_secret if seen and payable else None)
+    if seen is None or payment.closing or not payment.payable:
+        return None, NotCompleted(draft.booking, status, payment.failure, None)
+    draft.put(watched(payment, draft.now))
+    return None, NotCompleted(draft.booking, status, payment.failure, seen.client_secret)
 
 
 def _due(draft: Draft, asker: TimePassed) -> Step:
