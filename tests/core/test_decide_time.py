@@ -1,7 +1,8 @@
 """What time brings: looks at payments that no event tells of."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import pytest
 from tests.support import INTENT_ID, opened, seen, view
 
 from airport_payments.core.commands import RetrieveIntent
@@ -38,6 +39,25 @@ class TestLooks:
         assert max(waits) == LOOK_MOST
         assert len(waits) == MAX_LOOKS
         assert timedelta(days=3) < driver.now - began < timedelta(days=7)
+
+    @pytest.mark.parametrize("day", [0, 0.5, 1, 3, 5, 9])
+    def test_what_is_paid_five_days_after_it_was_last_handed_out_is_found(self, day) -> None:
+        driver = opened()
+        began = driver.now
+
+        def nothing_until(moment: datetime) -> None:
+            while driver.due_at is not None and driver.due_at <= moment:
+                driver.now = driver.due_at
+                driver.tick(seen("requires_payment_method"))
+            driver.now = moment
+
+        nothing_until(began + timedelta(days=day))
+        driver.request(seen("requires_payment_method"))
+        nothing_until(driver.now + timedelta(days=5))
+        assert driver.due_at is not None
+        driver.now = driver.due_at
+        driver.tick(seen("succeeded"))
+        assert driver.booking.status is BookingStatus.CONFIRMED
 
     def test_nothing_is_asked_before_it_is_due(self) -> None:
         driver = opened()

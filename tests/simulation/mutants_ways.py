@@ -331,3 +331,9 @@ def a_dead_letter_is_dropped_when_it_is_to_be_delivered_again() -> Patches:
 def a_story_says_paid_of_what_was_canceled() -> Patches:
     """Support is told how things stand."""
     return [(story, "_STATES", {**story._STATES, PaymentState.CANCELED: "paid"})]
+
+
+@mutant(near=1100)
+def what_is_handed_out_again_is_not_looked_at_anew() -> Patches:
+    """Whoever gets a PaymentIntent once more has five days again: nothing else may tell that they paid."""
+    return [(part, "watched", lambda payment, _: payment) for part in (requests, charges)]

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 OWNER = "alice"
-# Customers pay at the latest so long after they were given a PaymentIntent: the library looks for five days.
+# Most customers pay at the latest so long after they were given a PaymentIntent; the late ones before five days are over,
+# in which the library looks.
 LATEST = DAY
+VERY_LATE = 5 * DAY
 
 
 class Human:
@@ -154,6 +156,19 @@ class Human:
                     await self.pause()
                     await self._pay(intent_id)
             await self.pause()
+
+    async def _late_payer(self) -> None:
+        """Leaves the page open for days, perhaps comes back and does so again, and pays. That may be long after the faults."""
+        known: list[str] = []
+        for _ in range(self.rng.randint(1, 3)):
+            await self._create(known, None)
+            if not known:
+                return
+            wait = self.rng.randint(6 * HOUR, VERY_LATE)
+            await switch(wait)
+        if wait > LATEST:
+            self.world.fates.note("late_payer")
+        await self._pay(known[-1])
 
     async def _card_tester(self) -> None:
         """Tries stolen cards, one after the other; events of it may come late, and twice."""

@@ -57,9 +57,12 @@ WAYS: Final = {
     "support": 0.2,
     "by_queue": 0.12,
     "mailer_broken": 0.08,
+    "late_payer": 0.06,
 }
+# Those that came last have streams of their own: all the other runs stay as they were.
+_ADDED: Final = frozenset({"late_payer"})
 # Those that are counted when they happen; the others are so all through the run.
-HAPPENING: Final = frozenset({"backup_restored", "saved_card", "forgetting", "support", "mailer_broken"})
+HAPPENING: Final = frozenset({"backup_restored", "saved_card", "forgetting", "support", "mailer_broken", "late_payer"})
 # The account that the settings name where they name one, and the way to it from the key's owner down.
 ACCOUNT: Final = "acct_simulated0000"
 CONTEXT: Final = f"acct_platform000000/{ACCOUNT}"
@@ -158,12 +161,13 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
         skew = rng.randint(-2 * MINUTE, 2 * MINUTE)
         plan.skews.append(skew if "clock_skew" in plan.rates else 0)
     _draw_ways(plan, random.Random(f"{seed}:ways:{real}"))
+    _draw_late(plan, random.Random(f"{seed}:late:{real}"))
     plan.people = [p for p in plan.people if p.name not in without.people]
     return plan
 
 
 def _draw_ways(plan: Plan, rng: random.Random) -> None:
-    drawn = [name for name, share in WAYS.items() if rng.random() < share]
+    drawn = [name for name, share in WAYS.items() if name not in _ADDED and rng.random() < share]
     plan.ways = [name for name in drawn if name not in plan.filter.faults]
     if "connected_account" not in plan.ways:
         plan.ways = [name for name in plan.ways if name != "organisation"]
@@ -187,6 +191,18 @@ def _draw_ways(plan: Plan, rng: random.Random) -> None:
     if "mailer_broken" in plan.ways:
         begin = rng.randint(0, plan.span)
         plan.broken = (begin, begin + rng.choice((HOUR, 30 * HOUR, 60 * HOUR)))
+
+
+def _draw_late(plan: Plan, rng: random.Random) -> None:
+    if rng.random() >= WAYS["late_payer"]:
+        return
+    # Others would often have paid or cancelled it before: in half of the runs nobody else knows this booking.
+    booking = rng.choice(("BLATE", rng.choice(sorted(plan.prices))))
+    plan.prices.setdefault(booking, rng.choice((60, 24990)))
+    at, shop = rng.randint(0, plan.span), rng.randrange(plan.shops)
+    if "late_payer" not in plan.filter.faults:
+        plan.ways.append("late_payer")
+        plan.people.append(Person("late_payer1", "late_payer", at, shop, booking))
 
 
 def _draw_faults(plan: Plan, rng: random.Random) -> None:

@@ -113,8 +113,8 @@ ATTENTION_AT: Final = datetime(9999, 1, 1, tzinfo=UTC)
 # when every webhook is lost.
 LOOK_FIRST: Final = timedelta(minutes=15)
 LOOK_MOST: Final = timedelta(hours=24)
-# Looks at an open payment before it is left to events and reconcile: 11 looks cover about five days. An authorisation is
-# looked at until it ends.
+# Looks at an open payment before it is left to events and reconcile: 11 looks cover five days, from when it was last handed
+# out. An authorisation is looked at until it ends.
 MAX_LOOKS: Final = 11
 # A cancellation that finds the PaymentIntent `processing` stays due: asked again after 1, 2, 4 … minutes, at most hourly.
 PROCESSING_FIRST: Final = timedelta(minutes=1)
