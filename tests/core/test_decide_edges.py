@@ -167,9 +167,10 @@ class TestLooking:
 
     def test_what_is_not_handed_out_is_looked_at_as_it_was(self):
         for changes in ({"stray": True}, {"closing": True}):
-            told = driver(replace(OPEN, look_at=None, looks=11, **changes))
-            told.confirm(seen("requires_action"))
+            told = driver(replace(OPEN, look_at=None, looks=11, failure=declined(), **changes))
+            reply = told.confirm(seen("requires_action", failure=declined()))
             assert told.payment.look_at is None
+            assert reply == NotCompleted(told.booking, IntentStatus.REQUIRES_ACTION, declined(), None)
 
     def test_one_that_was_looked_at_to_the_end_is_looked_at_anew_when_its_money_is_held(self):
         told = driver(replace(OPEN, look_at=None, looks=11))
