@@ -143,6 +143,18 @@ class TestSavedCard:
         shop.fake.pay(again.payment_intent_id)
         assert shop.confirm(again.payment_intent_id).completed
 
+    def test_cards_that_were_declined_for_days_keep_nobody_from_seeing_that_it_was_paid(self, shop):
+        customer, method = saved(shop, "pm_card_chargeCustomerFail")
+        for _ in range(12):
+            with pytest.raises(CardDeclined):
+                charge(shop, customer, method)
+            shop.tick(after=timedelta(hours=20))
+        # The owner pays by themselves, and no webhook comes.
+        (intent,) = intents(shop)
+        shop.fake.pay(intent["id"])
+        shop.tick(after=timedelta(hours=24))
+        assert shop.booking().status is BookingStatus.CONFIRMED
+
     def test_another_no_of_the_bank_is_a_declined_card(self, shop):
         customer, method = saved(shop, "pm_card_chargeCustomerFail")
         with pytest.raises(CardDeclined):

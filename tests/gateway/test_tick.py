@@ -68,6 +68,23 @@ def test_pain_22_a_payment_whose_webhook_never_comes_is_found(paid) -> None:
     assert paid.booking().status is BookingStatus.CONFIRMED
 
 
+def worked(shop: Shop, days: float) -> None:
+    """Let time pass, with a worker that looks every hour."""
+    for _ in range(int(days * 24)):
+        shop.tick(after=timedelta(hours=1))
+
+
+@pytest.mark.parametrize("days", [0.5, 3, 8])
+def test_who_comes_back_after_days_and_pays_within_five_is_found_though_no_webhook_comes(shop, days) -> None:
+    given = shop.create()
+    worked(shop, days)
+    assert shop.create().payment_intent_id == given.payment_intent_id
+    worked(shop, 5)
+    shop.fake.pay(given.payment_intent_id)
+    worked(shop, 1)
+    assert shop.booking().status is BookingStatus.CONFIRMED
+
+
 class Worker:
     """`work` of either colour, in the background of a block, and a way to wait for what it does."""
 
