@@ -178,6 +178,8 @@ class Town:
 
     def let_book(self, number: int) -> None:
         """Let so many customers more come."""
+        with self._changed:
+            self._busy += number  # from now on, or all would seem idle before a customer has come
         self._permits.release(number)
 
     def wait_for(self, number: int) -> None:
@@ -213,9 +215,12 @@ class Town:
         return self.processes.started[-1].log[-3000:]
 
     def _idle(self) -> bool:
+        # Once more afterwards: what the fake just handed over is not pending there any more, and waits here.
+        return self._calm() and not self.fake.pending_deliveries() and self._calm()
+
+    def _calm(self) -> bool:
         with self._changed:
-            calm = not self._waiting and not self.on_way and self._busy == 0 and not self._permits._value
-        return calm and not self.fake.pending_deliveries()
+            return not self._waiting and not self.on_way and self._busy == 0
 
     _busy = 0
 
@@ -290,7 +295,6 @@ class Town:
             if self._closing.is_set():
                 return
             with self._changed:
-                self._busy += 1
                 story = Story(f"b-{len(self.stories)}")
                 self.stories.append(story)
             try:
