@@ -157,8 +157,11 @@ class AsyncPaymentGateway(AsyncStaff):
         """Pay a booking with a card that the customer saved, while they are not there: one try for each call.
 
         Where the bank wants the customer's own yes, the answer is not completed, its failure's code is
-        `authentication_required`, and its client secret lets them give it in their browser or app. A call that got no
-        answer may be repeated: it goes on with the same try.
+        `authentication_required`, and its client secret lets them give it in their browser or app.
+
+        A call that got no answer may be repeated. While Stripe's answer is missing, the same card goes on with the same
+        try; `tick` asks for that answer too, and once it brought a no, the next call is a new try. Another card takes the
+        place of the one without answer. A booking that does not want to be paid any more sends nothing again.
 
         Args:
             booking_id: the booking.
@@ -169,6 +172,7 @@ class AsyncPaymentGateway(AsyncStaff):
 
         Raises:
             CardDeclined: the bank said no.
+            InvalidRequest: a malformed argument, or a card that is not saved for this customer.
             As `create_payment` otherwise, without BookingAlreadyPaid: a booking that is paid is completed.
         """
         check_booking_id(booking_id)

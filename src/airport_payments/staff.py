@@ -105,7 +105,12 @@ class Staff(Keeping):
         return cancelled(self._runner.run(booking_id, asked).reply)
 
     def expire(self, booking_id: str) -> Cancellation:
-        """Cancel a booking as `cancel` does, because its hold is over. `tick` does it by itself."""
+        """Cancel a booking as `cancel` does, because its hold is over. `tick` does it by itself where it knows the hold.
+
+        Raises:
+            InvalidRequest: a malformed id, or a booking whose `hold_until` is still to come.
+            As `cancel` otherwise.
+        """
         check_booking_id(booking_id)
         return cancelled(self._runner.run(booking_id, CancelRequested(CancelReason.EXPIRED)).reply)
 

@@ -109,7 +109,12 @@ class AsyncStaff(AsyncKeeping):
         return cancelled((await self._runner.run(booking_id, asked)).reply)
 
     async def expire(self, booking_id: str) -> Cancellation:
-        """Cancel a booking as `cancel` does, because its hold is over. `tick` does it by itself."""
+        """Cancel a booking as `cancel` does, because its hold is over. `tick` does it by itself where it knows the hold.
+
+        Raises:
+            InvalidRequest: a malformed id, or a booking whose `hold_until` is still to come.
+            As `cancel` otherwise.
+        """
         check_booking_id(booking_id)
         return cancelled((await self._runner.run(booking_id, CancelRequested(CancelReason.EXPIRED))).reply)
 

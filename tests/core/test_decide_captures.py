@@ -59,7 +59,7 @@ class TestACaptureThatWins:
         driver = authorised(AT_AUTHORISATION)
         driver.capture(LOST)
         if there_and_back:
-            driver.changed(status=BookingStatus.CANCELLED)
+            driver.changed(LOST, status=BookingStatus.CANCELLED)
             driver.team(status=BookingStatus.PENDING)
         driver.cancel(LOST, reason="expired")
         assert driver.snapshot.ledger.cancelling is CancelReason.EXPIRED

@@ -31,6 +31,7 @@ from airport_payments.core.errors import (
     BookingAlreadyPaid,
     BookingNotFound,
     BookingNotPayable,
+    InvalidRequest,
     Misconfigured,
     NotInReview,
     PaymentInReview,
@@ -270,11 +271,44 @@ class TestHolds:
         driver = Driver(Snapshot(booking(hold_until=NOW, status=status)))
         assert driver.feed(TICK).change is None
 
-    def test_expire_does_it_whatever_hold_until_says(self) -> None:
-        driver = opened(hold_until=HOLD)
+    @pytest.mark.parametrize("hold_until", [None, NOW], ids=["which has none", "which is over"])
+    def test_expire_does_it_for_a_booking_without_a_hold(self, hold_until) -> None:
+        driver = opened()
+        driver.team(hold_until=hold_until)
         assert outcome(driver.cancel(seen("canceled"), reason="expired")) is CancelOutcome.CANCELLED
         driver.tick()
         assert driver.heard[-1].reason == "expired"
+
+    def test_expire_leaves_alone_what_is_still_held(self) -> None:
+        driver = opened(hold_until=HOLD)
+        reply = driver.cancel(reason="expired")
+        assert isinstance(reply, InvalidRequest)
+        assert driver.snapshot.ledger.cancelling is None
+        assert outcome(driver.cancel(seen("canceled"))) is CancelOutcome.CANCELLED
+
+    @pytest.mark.parametrize("says_so", [True, False])
+    def test_a_hold_that_is_made_longer_in_time_keeps_the_booking(self, says_so) -> None:
+        driver = opened(hold_until=HOLD)
+        driver.now = HOLD
+        driver.tick(Unanswered("time-out"))
+        assert driver.snapshot.ledger.cancelling is CancelReason.EXPIRED
+        longer = HOLD + timedelta(hours=1)
+        if says_so:
+            driver.changed(hold_until=longer)
+        else:
+            driver.team(hold_until=longer)
+        driver.tick(seen("canceled"), after=timedelta(minutes=1))
+        assert (driver.snapshot.ledger.cancelling, driver.booking.status) == (None, BookingStatus.PENDING)
+        assert "no longer to be cancelled: its hold was made longer" in driver.history
+        reply = driver.request(seen("requires_payment_method", "a2", "pi_2"), attempt="a2")
+        assert isinstance(reply, Ready)
+
+    def test_a_longer_hold_does_not_stop_who_asked_to_cancel(self) -> None:
+        driver = opened(hold_until=HOLD)
+        driver.cancel(Unanswered("time-out"))
+        driver.team(hold_until=HOLD + timedelta(hours=1))
+        driver.tick(seen("canceled"), after=timedelta(minutes=1))
+        assert driver.booking.status is BookingStatus.CANCELLED
 
     def test_one_that_is_processing_stays_due_and_is_marked_in_the_index(self) -> None:
         driver = opened(hold_until=HOLD)

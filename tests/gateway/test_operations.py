@@ -158,6 +158,9 @@ class TestHolds:
 
     def test_expire_does_it_at_once(self, held) -> None:
         held.create()
+        with pytest.raises(InvalidRequest, match="hold"):
+            held.run(held.gateway.expire(BOOKING_ID))
+        held.pass_time(timedelta(minutes=20))
         assert held.run(held.gateway.expire(BOOKING_ID)).outcome is CancelOutcome.CANCELLED
         assert held.run(held.gateway.expire(BOOKING_ID)).outcome is CancelOutcome.CANCELLED
 

@@ -18,6 +18,7 @@ from airport_payments import (
     PaymentOptions,
     StripeUnavailable,
 )
+from airport_payments.core.model import Place
 from airport_payments.testing import Fault
 
 
@@ -35,6 +36,13 @@ def charge(shop, customer, method, *, owner=OWNER, amount=PRICE):
     return shop.run(
         shop.gateway.charge_saved_card("BK-1", owner=owner, amount=amount, payment_method_id=method, options=options)
     )
+
+
+CONFIRMATION = ("POST", "/v1/payment_intents/*/confirm")
+
+
+def confirmations(shop):
+    return [r for r in shop.calls() if r.path.endswith("/confirm")]
 
 
 def intents(shop):
@@ -155,6 +163,78 @@ class TestSavedCard:
         shop.tick(after=timedelta(hours=24))
         assert shop.booking().status is BookingStatus.CONFIRMED
 
+    def test_authentication_required_is_so_too_in_an_answer_that_stripe_had_stored(self, shop):
+        customer, method = saved(shop, "pm_card_authenticationRequired")
+        shop.fake.inject(Fault.read_timeout(), *CONFIRMATION, times=1, after_effect=True)
+        answer = charge(shop, customer, method)
+        assert answer.failure.code == "authentication_required"
+        assert answer.client_secret is not None
+
+    @pytest.mark.parametrize("method", ["pm_nobodyHasIt", "card_123"])
+    def test_a_card_that_stripe_does_not_know_is_said_and_keeps_no_other_from_paying(self, shop, method):
+        customer, good = saved(shop)
+        with pytest.raises(InvalidRequest) as refused:
+            charge(shop, customer, method)
+        assert [e.field for e in refused.value.errors] == ["payment_method_id"]
+        shop.tick(after=timedelta(minutes=20))
+        assert len(confirmations(shop)) == 1
+        assert charge(shop, customer, good).completed
+
+    def test_a_card_of_another_customer_is_refused(self, shop):
+        _, theirs = saved(shop, owner="bob")
+        customer, _ = saved(shop)
+        with pytest.raises(Misconfigured, match="belongs to"):
+            charge(shop, customer, theirs)
+        assert shop.snapshot().ledger.effects == ()
+        assert intents(shop)[0]["amount_received"] == 0
+
+    def test_another_card_takes_the_place_of_one_without_answer(self, shop):
+        customer, declined = saved(shop, "pm_card_chargeCustomerFail")
+        _, good = saved(shop)
+        shop.fake.inject(Fault.read_timeout(), *CONFIRMATION, times=3)
+        with pytest.raises(StripeUnavailable):
+            charge(shop, customer, declined)
+        assert charge(shop, customer, good).completed
+        assert confirmations(shop)[-1].params["payment_method"] == good
+        assert intents(shop)[0]["last_payment_error"] is None
+
+    def test_the_same_card_charges_once_what_had_no_answer(self, shop):
+        customer, method = saved(shop)
+        shop.fake.inject(Fault.read_timeout(), *CONFIRMATION, times=3, after_effect=True)
+        with pytest.raises(StripeUnavailable):
+            charge(shop, customer, method)
+        assert charge(shop, customer, method).completed
+        assert len({r.idempotency_key for r in confirmations(shop)}) == 1
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"status": BookingStatus.CANCELLED}, {"status": BookingStatus.CONFIRMED}, {"price": Money(100, "usd")}],
+        ids=["cancelled", "paid at the counter", "repriced"],
+    )
+    @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+    def test_what_is_not_wanted_any_more_is_not_charged_later(self, shop, change, after_effect):
+        customer, method = saved(shop)
+        shop.fake.inject(Fault.read_timeout(), *CONFIRMATION, times=3, after_effect=after_effect)
+        with pytest.raises(StripeUnavailable):
+            charge(shop, customer, method)
+        sent = len(confirmations(shop))
+        shop.team(**change)
+        for _ in range(4):
+            shop.tick(after=timedelta(minutes=20))
+        assert len(confirmations(shop)) == sent
+        (intent,) = intents(shop)
+        assert intent["status"] == ("succeeded" if after_effect else "canceled")
+        assert [p.place for p in shop.snapshot().ledger.payments] == [Place.REVIEW if after_effect else Place.NONE]
+
+    def test_cancelling_sends_no_charge_that_had_no_answer(self, shop):
+        customer, method = saved(shop)
+        shop.fake.inject(Fault.read_timeout(), *CONFIRMATION, times=3)
+        with pytest.raises(StripeUnavailable):
+            charge(shop, customer, method)
+        shop.run(shop.gateway.cancel("BK-1"))
+        assert shop.booking().status is BookingStatus.CANCELLED
+        assert intents(shop)[0]["status"] == "canceled"
+
     def test_another_no_of_the_bank_is_a_declined_card(self, shop):
         customer, method = saved(shop, "pm_card_chargeCustomerFail")
         with pytest.raises(CardDeclined):
@@ -164,8 +244,7 @@ class TestSavedCard:
     @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
     def test_an_unanswered_confirmation_is_finished_by_tick_and_collects_once(self, shop, after_effect):
         customer, method = saved(shop)
-        confirmation = ("POST", "/v1/payment_intents/*/confirm")
-        shop.fake.inject(Fault.read_timeout(), *confirmation, times=3, after_effect=after_effect)
+        shop.fake.inject(Fault.read_timeout(), *CONFIRMATION, times=3, after_effect=after_effect)
         with pytest.raises(StripeUnavailable):
             charge(shop, customer, method)
         for _ in range(12):
@@ -175,7 +254,7 @@ class TestSavedCard:
 
     def test_a_confirmation_that_stripe_failed_on_is_tried_again_only_when_asked_for(self, shop):
         customer, method = saved(shop)
-        shop.fake.inject(Fault.server_error(), "POST", "/v1/payment_intents/*/confirm")
+        shop.fake.inject(Fault.server_error(), *CONFIRMATION)
         with pytest.raises(StripeUnavailable):
             charge(shop, customer, method)
         for _ in range(12):

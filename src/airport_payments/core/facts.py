@@ -314,6 +314,7 @@ class RefusalKind(StrEnum):
     ALREADY_REFUNDED = "already_refunded"
     DISPUTED = "disputed"
     EMAIL = "email"  # the address that the caller gave
+    PAYMENT_METHOD = "payment_method"  # the saved card that the caller gave
     FOREIGN = "foreign"  # it is there, cannot be read, and does not carry our mark
 
 

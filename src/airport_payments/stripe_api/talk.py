@@ -317,6 +317,8 @@ def failed(result: ApiResult) -> PortReply:
         # Its message may quote part of the key.
         return Refused(RefusalKind.CREDENTIALS, f"{status} {code or kind or ''}".strip())
     refusal = RefusalKind.CARD if status == 402 or kind == "card_error" else _KINDS.get(code or "", RefusalKind.INVALID)
+    if refusal in {RefusalKind.MISSING, RefusalKind.INVALID} and result.field("param") == "payment_method":
+        refusal = RefusalKind.PAYMENT_METHOD  # unknown, or another customer's: it says nothing of the PaymentIntent
     embedded = result.error.get("payment_intent") if result.error else None
     seen = read_embedded_intent(embedded) if embedded is not None else None
     failure = _failure(result) if refusal is RefusalKind.CARD else None

@@ -85,7 +85,7 @@ def answer(draft: Draft, fact: Answer) -> Step:
             fresh = _seen(draft, payment, reply.seen, fact)
     elif isinstance(reply, Unanswered):
         error = _unanswered(draft, payment, reply, fact)
-    charged = charge_answered(draft, payment, fact, fresh)
+    charged = charge_answered(draft, payment, fact)
     if charged is not None:
         return charged
     draft.problem = error
@@ -206,9 +206,10 @@ def _unanswered(draft: Draft, payment: Payment, reply: Unanswered, fact: Answer)
     """It may or may not have happened. The command stays; after it was found useless, it is looked for instead."""
     command = fact.command
     effect = _behind(draft, payment, command)
-    if effect is None or effect.key != getattr(command, "key", None):
+    key = getattr(command, "key", None)
+    if key is None:
         _later(draft, payment, command)
-    else:
+    elif effect is not None and effect.key == key:  # else it was given up meanwhile
         wait = backoff(RETRY_FIRST, RETRY_MOST, effect.tries if reply.sent else 0)
         errors = SERVER_ERRORS_BEFORE_LOOKING if reply.key_spent else int(reply.server_error)
         draft.postpone(effect, draft.now + wait, tries=int(reply.sent), server_errors=errors)

@@ -20,7 +20,7 @@ from airport_payments.core.errors import (
 )
 from airport_payments.core.evolve import replace
 from airport_payments.core.facts import CancelRequested, CaptureRequested, IntentView, Resolution, ResolveRequested
-from airport_payments.core.model import BookingStatus, Payment, PaymentState, Place
+from airport_payments.core.model import BookingStatus, CancelReason, Payment, PaymentState, Place
 
 # ---- cancelling ----------------------------------------------------------------------------------------------------
 
@@ -30,6 +30,9 @@ def ask_cancel(draft: Draft, asker: CancelRequested, fresh: IntentView | None) -
     booking = draft.booking
     attached = next((p for p in draft.payments if p.place is Place.ATTACHED), None)
     if booking.status is not BookingStatus.CANCELLED and draft.cancelling is None:
+        held = booking.hold_until is not None and booking.hold_until > draft.now
+        if held and asker.reason is CancelReason.EXPIRED:
+            return None, InvalidRequest(FieldError("booking_id", "a booking whose hold is over; `cancel` takes any"))
         if attached is not None and attached.state is PaymentState.SUCCEEDED:
             return None, BookingAlreadyPaid("the booking is paid: refund it instead")
         confirmed_otherwise = booking.status is BookingStatus.CONFIRMED and attached is None

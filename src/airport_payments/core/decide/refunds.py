@@ -297,8 +297,8 @@ def settle_money(draft: Draft, payment: Payment) -> None:
     if payment.rest_minor > 0 or any(r.state is RefundState.REQUESTED for r in payment.refunds):
         return
     if payment.place is Place.ATTACHED:
-        if not draft.policy.refund_cancels_booking:
-            return
+        if not draft.policy.refund_cancels_booking and draft.booking.status is not BookingStatus.PENDING:
+            return  # set back to pending, it wants to be paid again
         if draft.booking.status is BookingStatus.CONFIRMED:
             draft.cancel_booking(CancelReason.REFUNDED)
     draft.put(replace(payment, place=Place.REFUNDED, review=None))

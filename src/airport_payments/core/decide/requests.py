@@ -1,6 +1,6 @@
 """What a customer asks for: rules 3 and 4."""
 
-from airport_payments.core.commands import CancelIntent, ListRefunds
+from airport_payments.core.commands import CancelIntent, ConfirmIntent, ListRefunds
 from airport_payments.core.decide.charges import ask_charge
 from airport_payments.core.decide.deliveries import ask_redeliver, next_delivery
 from airport_payments.core.decide.draft import Completed, Done, Draft, NotCompleted, Ready, Step
@@ -9,7 +9,7 @@ from airport_payments.core.decide.look import look, perform
 from airport_payments.core.decide.opening import open_attempt, refusal, remember_key
 from airport_payments.core.decide.operations import ask_cancel, ask_capture, ask_resolve
 from airport_payments.core.decide.refund_requests import ask_refund
-from airport_payments.core.decide.settle import expire, settle
+from airport_payments.core.decide.settle import expire, give_up, settle
 from airport_payments.core.errors import (
     BookingAlreadyPaid,
     BookingNotFound,
@@ -89,7 +89,9 @@ def _payment(draft: Draft, fact: PaymentRequested, fresh: IntentView | None) -> 
     if live is None:
         return open_attempt(draft, fact, fact.options)
     effect = draft.effect_of(live)
-    if effect is not None:
+    if isinstance(effect, ConfirmIntent):
+        give_up(draft, live, "the customer pays by themselves")
+    elif effect is not None:
         return perform(draft, effect), None
     if live.state is PaymentState.REQUIRES_CAPTURE and not live.closing:
         return None, BookingAlreadyPaid("the money is authorised and waits for its capture")
@@ -107,6 +109,8 @@ def _confirm(draft: Draft, fact: ConfirmRequested, fresh: IntentView | None) -> 
     if payment is None:
         return None, PaymentIntentMismatch()
     if payment.place is Place.ATTACHED and payment.state is PaymentState.SUCCEEDED:
+        if payment.rest_minor <= 0:  # and the booking stays as it is, by the settings
+            return None, NotCompleted(draft.booking, IntentStatus.SUCCEEDED, None, None)
         return None, Completed(draft.booking, IntentStatus.SUCCEEDED)
     if payment.place is Place.REVIEW:
         return None, PaymentInReview()
@@ -118,8 +122,8 @@ def _confirm(draft: Draft, fact: ConfirmRequested, fresh: IntentView | None) -> 
     status = seen.status if seen else payment.stripe_status
     if status is None:
         return None, Busy("the payment is still being looked up")
-    # Only the booking's one payable PaymentIntent is handed out, and not while it is being cancelled.
-    if seen is None or payment.closing or not payment.payable:
+    # Only the booking's one payable PaymentIntent is handed out, and not while it is being cancelled or is authorised.
+    if seen is None or payment.closing or payment.state is not PaymentState.OPEN:
         return None, NotCompleted(draft.booking, status, payment.failure, None)
     draft.put(watched(payment, draft.now))
     return None, NotCompleted(draft.booking, status, payment.failure, seen.client_secret)

@@ -1,6 +1,6 @@
 """What has to follow from how things stand, whatever happened: rules 3, 4 and 7."""
 
-from airport_payments.core.commands import CancelIntent, CaptureIntent
+from airport_payments.core.commands import CancelIntent, CaptureIntent, ConfirmIntent
 from airport_payments.core.decide.draft import Draft
 from airport_payments.core.decide.refunds import settle_money
 from airport_payments.core.decide.table import PROCESSING_FIRST
@@ -38,11 +38,17 @@ def _think_better(draft: Draft) -> None:
     attached = next((p for p in draft.payments if p.place is Place.ATTACHED), None)
     if attached is not None and attached.state is PaymentState.REQUIRES_CAPTURE:
         return
-    # Its capture may have won the race; and the team may have set back to pending what is paid.
-    if attached is not None or draft.booking.status is not BookingStatus.PENDING:
+    booking = draft.booking
+    held = booking.hold_until is not None and booking.hold_until > draft.now
+    stands = None
+    if attached is not None or booking.status is not BookingStatus.PENDING:
+        # Its capture may have won the race; and the team may have set back to pending what is paid.
+        stands = "the booking is " + ("paid" if attached is not None else booking.status.value)
+    elif held and draft.cancelling is CancelReason.EXPIRED:
+        stands = "its hold was made longer"
+    if stands is not None:
         draft.cancelling = None
-        stands = "paid" if attached is not None else draft.booking.status.value
-        draft.note("settled", f"no longer to be cancelled: the booking is {stands}")
+        draft.note("settled", f"no longer to be cancelled: {stands}")
 
 
 def _live(draft: Draft, payment: Payment) -> None:
@@ -55,9 +61,21 @@ def _live(draft: Draft, payment: Payment) -> None:
     if news:
         draft.note("settled", "no longer wanted: to be canceled", payment.intent_id)
         payment = draft.put(replace(payment, closing=True, looks=0))
-    effect = draft.effect_of(payment)
-    if effect is None:
+    give_up(draft, payment, "the booking does not want it any more")
+    if draft.effect_of(payment) is None:
         _close(draft, payment, news=news)
+
+
+def give_up(draft: Draft, payment: Payment, why: str) -> None:
+    """Forget a charge or a capture without an answer: it is not wanted any more, so nobody is to send it again.
+
+    It may have been done, or be on its way. Stripe's next answer about the PaymentIntent says so.
+    """
+    effect = draft.effect_of(payment)
+    if isinstance(effect, (CaptureIntent, ConfirmIntent)):
+        draft.answered(payment, type(effect))
+        name = "charge" if isinstance(effect, ConfirmIntent) else "capture"
+        draft.note("settled", f"its {name} had no answer and is not sent again: {why}", effect.intent_id)
 
 
 def wanted(draft: Draft, payment: Payment) -> bool:
