@@ -80,6 +80,15 @@ class TestACardThatStripeDoesNotTake:
         assert driver.effects == ()
         assert isinstance(driver.request(seen("requires_payment_method", "c1"), attempt="a2"), Ready)
 
+    def test_a_refusal_ends_it_also_when_another_process_put_it_off_meanwhile(self):
+        driver = unanswered()
+        first = sent(driver, ConfirmIntent)[0]
+        assert driver.effects[0] != first
+        refused = no(RefusalKind.PAYMENT_METHOD, "resource_missing: No such PaymentMethod: 'pm_1'")
+        decision = driver.feed(Answer(first, refused, driver.snapshot.ledger.version - 1, asked()))
+        assert isinstance(decision.reply, InvalidRequest)
+        assert driver.effects == ()
+
     def test_an_unknown_payment_intent_is_still_one_of_the_settings(self):
         driver = Driver()
         reply = charge(driver, seen("requires_payment_method", "c1"), no(RefusalKind.MISSING))
@@ -278,6 +287,16 @@ class TestMoneyThatWentBack:
         driver.team(status=BookingStatus.CANCELLED)
         driver.tick(after=DAY)
         assert driver.payment.place is Place.ATTACHED
+
+
+class TestAnAuthorisation:
+    def test_an_event_that_shows_it_answers_the_charge_and_its_capture_sends_that_no_second_time(self):
+        driver = unanswered(HELD)
+        driver.event(view("requires_capture", "c1"))
+        assert driver.effects == ()
+        driver.capture(succeeded())
+        assert driver.booking.status is BookingStatus.CONFIRMED
+        assert [type(c) for c in driver.performed[2:]] == [CaptureIntent]
 
 
 class TestAnAuthorisationThatConfirmed:

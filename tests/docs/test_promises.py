@@ -9,6 +9,7 @@ import statistics
 import pytest
 import tests.simulation.mutants
 import tests.simulation.mutants_money
+import tests.simulation.mutants_said
 import tests.simulation.mutants_ways  # noqa: F401 - these register the faults
 from tests.exhaustion.worlds import WORLDS
 from tests.simulation.mutant import MUTANTS

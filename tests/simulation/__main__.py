@@ -6,7 +6,8 @@ from statistics import median
 
 import tests.simulation.mutants
 import tests.simulation.mutants_money
-import tests.simulation.mutants_ways  # noqa: F401 - and these two
+import tests.simulation.mutants_said
+import tests.simulation.mutants_ways  # noqa: F401 - and these
 from tests.simulation.many import Sum, many
 from tests.simulation.mutant import MUTANTS
 from tests.simulation.plan import FAULTS, WAYS

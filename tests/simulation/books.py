@@ -247,6 +247,8 @@ class Books:
         intent = self._intents[command.intent_id]
         if intent.status not in WAITING:
             return Refused(RefusalKind.UNEXPECTED_STATE, "unexpected_state", seen=IntentSeen(intent.view()))
+        if command.payment_method_id not in SAVED:
+            return Refused(RefusalKind.PAYMENT_METHOD, "resource_missing: No such PaymentMethod")
         self.charged[intent.namespace, intent.booking, intent.id].add(command.key)
         self.deed(intent.id, SAVED[command.payment_method_id])
         view = intent.view()

@@ -14,21 +14,25 @@ from airport_payments.contract import webhook_answer
 from airport_payments.core import decide as decide_package
 from airport_payments.core import keeping as core_keeping
 from airport_payments.core import story
-from airport_payments.core.commands import ConfirmIntent, CreateIntent
+from airport_payments.core.commands import CreateIntent
 from airport_payments.core.decide import (
     answers,
     charges,
     deliveries,
     intents,
-    look,
-    operations,
     refunds,
     requests,
     route,
 )
 from airport_payments.core.decide.draft import Draft, RedeliverReply
 from airport_payments.core.decide.route import EventOutcome
-from airport_payments.core.errors import AmountMismatch, BookingNotFound, BookingNotPayable, CurrencyMismatch, TryAgain
+from airport_payments.core.errors import (
+    AmountMismatch,
+    BookingNotFound,
+    BookingNotPayable,
+    CurrencyMismatch,
+    TryAgain,
+)
 from airport_payments.core.facts import Unanswered
 from airport_payments.core.model import BookingStatus, Ledger, PaymentState, Place
 from airport_payments.core.secret import Secret
@@ -258,34 +262,6 @@ def a_rebuilt_payment_is_not_looked_at_by_the_rules() -> Patches:
 def a_refund_gets_the_number_of_one_that_was_forgotten() -> Patches:
     """A refund that was ordered before a backup was restored has used up its number, and its key."""
     return [(refunds, "ordinal_of", lambda *_: -1)]
-
-
-# ---- saved cards ----
-
-
-@mutant()
-def a_declined_saved_card_is_tried_again() -> Patches:
-    """One try for each request."""
-    return [(answers, "charge_answered", lambda *_: None)]
-
-
-@mutant()
-def a_saved_card_pays_whatever_the_booking_is() -> Patches:
-    """An attempt opens only for a booking that can be paid, at its price."""
-    return [(charges, "refusal", lambda *_: None)]
-
-
-@mutant()
-def a_charge_without_an_answer_gets_a_new_key() -> Patches:
-    """Rule 9: a saved command is resent exactly as saved."""
-    real = look.perform
-
-    def perform(draft: Any, effect: Any) -> Any:
-        command = real(draft, effect)
-        again = isinstance(command, ConfirmIntent)
-        return replace(command, key=f"{command.key}/{command.tries}") if again else command
-
-    return [(part, "perform", perform) for part in (charges, requests, operations)]
 
 
 # ---- forgetting ----

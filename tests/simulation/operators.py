@@ -126,7 +126,11 @@ class Operator(Human):
             def call(g: Any, i: str = payment_id, r: str = resolution) -> Any:
                 return g.resolve(self.booking, i, r, by=self.name)
 
-            await self._insist(f"to {resolution} {payment_id} of {self.booking}", call, lambda *_: None)
+            def took(outcome: str, value: Any, r: str = resolution) -> None:
+                if outcome == "ok":
+                    oracle.resolved(r, value)
+
+            await self._insist(f"to {resolution} {payment_id} of {self.booking}", call, took)
             await self.pause()
 
     async def _capturer(self) -> None:

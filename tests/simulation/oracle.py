@@ -4,11 +4,12 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.books import PAYABLE, Intent
-from tests.simulation.delivery import Sent
 from tests.simulation.keys import request_of
 from tests.simulation.oracle_answers import CANARY, AnswerJudge
 from tests.simulation.oracle_end import EndJudge
+from tests.simulation.oracle_events import FINAL, EventJudge
 from tests.simulation.oracle_money import Key
+from tests.simulation.oracle_told import TellingJudge
 from tests.simulation.plan import HOUR, MINUTE
 from tests.simulation.sched import Violation
 from tests.simulation.wrapped import EFFECTS
@@ -20,8 +21,14 @@ from airport_payments.core.announcements import (
     PaymentFailed,
     PaymentNeedsReview,
 )
-from airport_payments.core.commands import Command, CreateIntent, CreateRefund, Effect
-from airport_payments.core.decide.route import EventOutcome
+from airport_payments.core.commands import (
+    CaptureIntent,
+    Command,
+    ConfirmIntent,
+    CreateIntent,
+    CreateRefund,
+    Effect,
+)
 from airport_payments.core.model import (
     Booking,
     BookingStatus,
@@ -41,15 +48,13 @@ if TYPE_CHECKING:
     from tests.simulation.shop import Process, Shop
     from tests.simulation.world import World
 
-FINAL = frozenset({PaymentState.SUCCEEDED, PaymentState.CANCELED})
 # Rule 9 by the process's own clock, when it decides to send; the commit before that takes its time, and may stall.
 KEY_HOURS = 23 * HOUR + 45 * MINUTE
 # Stripe forgets then. What is sent later could be executed a second time.
 KEY_FORGOTTEN = 24 * HOUR
-MAX_NEWS = 32
 
 
-class Oracle(AnswerJudge, EndJudge):
+class Oracle(AnswerJudge, EventJudge, TellingJudge, EndJudge):
     """Sees every commit, every call, every answer and every change in Stripe's books."""
 
     def __init__(self, world: "World") -> None:
@@ -68,6 +73,7 @@ class Oracle(AnswerJudge, EndJudge):
         self.reached: dict[str, int] = {}
         self.forgotten: set[str] = set()
         self.charge_asks: Counter[Key] = Counter()
+        self.cards: dict[str, str] = {}
         self.told: Counter[tuple[str, ...]] = Counter()
         self.writes: Counter[str] = Counter()
         self.checks = 0
@@ -105,16 +111,23 @@ class Oracle(AnswerJudge, EndJudge):
                 self._payment(shop, row, change, was, payment)
         self.check(sum(p.payable for p in new.payments) <= 1, "rule 3", "two payable attempts")
         self._keys_forgotten(old)
+        refused = self.refused_of.get(writer)
+        stays = refused is not None and any(e.key == refused.key for e in new.effects)
+        self.check(not stays, "L4", f"{refused} was refused for good, and stays")
         for effect in new.effects:
             first = self.effects.setdefault(effect.key, effect)
             same = request_of(first) == request_of(effect) and first.first_sent_at == effect.first_sent_at
             self.check(same, "rule 9", f"the saved command {effect.key} was recomputed")
+            if isinstance(effect, ConfirmIntent | CaptureIntent):
+                payment = new.payment_of_intent(effect.intent_id)
+                self.check(payment and not payment.closing, "S4", f"{effect.key} collects what is to be canceled")
         requests = [r.request[0] for p in new.payments for r in p.refunds if r.request is not None]
         self.check(len(requests) == len(set(requests)), "S11", "one request id gave money back twice")
         fresh = [p.announcement for p in new.announcements if p.announcement.sequence > old.announced]
         for status, kind in ((BookingStatus.CONFIRMED, BookingConfirmed), (BookingStatus.CANCELLED, BookingCancelled)):
             said = sum(isinstance(a, kind) for a in fresh)
             self.check(said == (change.booking_status is status), "S7", f"{kind.__name__} said {said} times")
+        self.told_with(change, fresh)
         if change.booking_status is BookingStatus.CANCELLED:
             reason = next(a.reason for a in fresh if isinstance(a, BookingCancelled))
             self._booking_cancelled(shop, row, change, key, CancelReason(reason))
@@ -241,9 +254,11 @@ class Oracle(AnswerJudge, EndJudge):
                 went = row.status is BookingStatus.PENDING and any(self._went_back(p) for p in fresh)
             self.check(went, "S2", "cancelled, and its money is here")
             return
-        over = row.hold_until is not None and row.hold_until <= change.history[-1].at
-        over = over or change.read.ledger.cancelling is not None  # decided before, by another clock
-        self.check(over or key in self.cancels, "S2", "cancelled, and its hold is not over")
+        # As who decides has read it: the team may make it longer at the same moment.
+        hold = change.read.booking.hold_until
+        over = hold is not None and hold <= change.history[-1].at
+        asked = key in self.cancels and (reason is CancelReason.ASKED or hold is None)
+        self.check(over or asked, "S2", "cancelled, and its hold is not over")
         # The authorisation that had confirmed it ended, and whoever cancels knows that.
         policy = shop.settings.policy
         ended = (p for p in ledger.payments if p.state is PaymentState.CANCELED)
@@ -286,7 +301,10 @@ class Oracle(AnswerJudge, EndJudge):
         self.check(asked_price == row.price, "S2", f"confirmed at {row.price} by {truth.id} of {asked_price}")
         policy = shop.settings.policy
         if policy.confirm_at_authorization and attached.state is PaymentState.REQUIRES_CAPTURE:
-            return  # it was authorised at that moment or before; what becomes of it is told
+            # It was authorised at that moment or before; what becomes of it is told.
+            held = any(status is IntentStatus.REQUIRES_CAPTURE for _, status in self.statuses[truth.id])
+            self.check(held, "S2", f"confirmed by {truth.id}, which never was authorised")
+            return
         self.check(truth.status is IntentStatus.SUCCEEDED, "S2", "confirmed, but nothing is paid")
         self.check(attached.rest_minor > 0, "S2", f"confirmed by {truth.id}, whose money went back")
         part = policy.manual_capture and truth.received in self.captures[key]
@@ -327,6 +345,8 @@ class Oracle(AnswerJudge, EndJudge):
     def performed(self, process: "Process", command: Command) -> None:
         """A process decided to send a command."""
         self.performed_money(command)
+        if isinstance(command, ConfirmIntent):
+            self.performed_charge(command)
         if isinstance(command, EFFECTS):
             saved = self.effects.get(command.key)
             self.check(saved is not None, "rule 1", f"{command.key} is performed before it was saved")
@@ -356,40 +376,3 @@ class Oracle(AnswerJudge, EndJudge):
         self.check(
             first == intent.id, "S5", f"attempt {intent.attempt} has two PaymentIntents: {first} and {intent.id}"
         )
-
-    # ---- events ----
-
-    def answered_event(self, shop: "Shop", sent: Sent, outcome: Any) -> None:
-        """S6: what was answered 2xx is committed, as far as it is ours."""
-        if not sent.ours:
-            return
-        obj = sent.object
-        intent_id, namespace, booking_id = sent.intent
-        if namespace != shop.namespace:
-            self.check(outcome is EventOutcome.IGNORED, "S9", f"{sent.id} of another application: {outcome}")
-            return
-        ok = outcome in {EventOutcome.APPLIED, EventOutcome.UNCHANGED}
-        self.check(ok, "S6", f"{sent.id} is ours, and was answered {outcome}")
-        snapshot = shop.tables._get(booking_id)
-        payment = snapshot and snapshot.ledger.payment_of_intent(intent_id)
-        self.check(payment is not None, "S6", f"{sent.id} was answered 2xx, but {intent_id} is unknown")
-        assert payment
-        self.shown.setdefault((namespace, intent_id), 0)
-        if obj["object"] != "payment_intent":
-            self.answered_money(shop, sent, payment)
-            return
-        status = obj["status"]
-        if status in {"succeeded", "canceled"}:
-            self.check(payment.state == status, "S6", f"{sent.id} says {status}, we have committed {payment.state}")
-        elif obj["last_payment_error"] and sent.type == "payment_intent.payment_failed":
-            error = obj["last_payment_error"]
-            past = payment.state in FINAL or payment.state is PaymentState.REQUIRES_CAPTURE
-            past = past or sent.fetched  # it shows how things stand now
-            known = f"failed/{error.get('charge') or error['code']}" in payment.news or past
-            self.check(known or len(payment.news) == MAX_NEWS, "S6", f"{sent.id}: its failure is not committed")
-
-    def ignored_event(self, sent: Sent, outcome: tuple[str, Any], saves: int) -> None:
-        """S9: nothing of another account or mode is written."""
-        self.check(not saves, "S9", f"{sent.id}, not of our account and mode, wrote something")
-        if outcome[0] == "ok":
-            self.check(outcome[1] is EventOutcome.IGNORED, "S9", f"{sent.id} was {outcome[1]}")

@@ -47,7 +47,7 @@ class EndJudge(MoneyJudge):
     def soon(self) -> None:
         """An hour after the faults stopped no command is without an answer, and no customer has to wait for one.
 
-        But a refund that Stripe answered with nothing but failures: it waits until its key is forgotten.
+        But a refund that Stripe answered with nothing but failures, or not in time: it waits until its key is forgotten.
         """
         now = self.world.sched.now
         for shop in self.world.shops:
@@ -58,9 +58,14 @@ class EndJudge(MoneyJudge):
                     e
                     for e in snapshot.ledger.effects
                     if self.world.ms(e.first_sent_at) < now - HOUR
-                    and not (isinstance(e, CreateRefund) and (e.server_errors >= 2 or e.tries > 0))
+                    and not (isinstance(e, CreateRefund) and (e.server_errors >= 2 or self._old_key(e)))
                 ]
                 self.check(not old, "L4", f"{booking_id}: an hour after the faults stopped: {old}")
+
+    def _old_key(self, command: CreateRefund) -> bool:
+        """Whether its key was about to be forgotten when the faults stopped, or is: then it is looked for first."""
+        age = self.world.sched.now - self.world.ms(command.first_sent_at)
+        return 22 * HOUR <= age < 28 * HOUR
 
     def end(self) -> None:
         """Faults have stopped and everything has drained."""

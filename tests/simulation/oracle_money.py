@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation.books import Intent
 from tests.simulation.delivery import Sent
 from tests.simulation.money import STANDING, Refund
-from tests.simulation.wrapped import LATE_MONEY
+from tests.simulation.wrapped import EFFECTS, LATE_MONEY
 
 from airport_payments.core.announcements import (
     Announcement,
@@ -17,9 +17,9 @@ from airport_payments.core.announcements import (
     PaymentRefunded,
     RefundFailed,
 )
-from airport_payments.core.commands import CaptureIntent, Command, CreateRefund, RetrieveIntent
+from airport_payments.core.commands import CaptureIntent, Command, CreateRefund, Effect, RetrieveIntent
 from airport_payments.core.dispute import Dispute
-from airport_payments.core.facts import PortReply, RefundSeen, Refused, Unanswered
+from airport_payments.core.facts import PortReply, RefundSeen, RefusalKind, Refused, Unanswered
 from airport_payments.core.model import Change, IntentStatus, Payment, PaymentState, Place, ReviewReason, Surplus
 from airport_payments.core.money import Money
 from airport_payments.core.refund import RefundState
@@ -61,6 +61,7 @@ class MoneyJudge:
         self.cancels: set[Key] = set()
         self.captures: dict[Key, set[int | None]] = defaultdict(set)
         self.refusals: Counter[str] = Counter()
+        self.refused_of: dict[str, Effect | None] = {}  # what each task was last refused for good
         self.reached_refund: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         self.capture_keys: dict[str, dict[str, int]] = defaultdict(dict)
         self.settled_captures: dict[str, int] = {}
@@ -113,6 +114,7 @@ class MoneyJudge:
                 # Commanded. What others do at Stripe in the meantime may still come between.
                 self.check(now.state is PaymentState.SUCCEEDED, "S11", f"a refund of {now.intent_id}, not collected")
                 self.check(now.rest_minor >= 0, "S11", f"refunds of {now.intent_id} exceed what was collected")
+                self._ordered(shop, change, was, now, refund)
                 ordered = [r for r in now.refunds if r.request is None and r.ref != r.refund_id and r.standing]
                 # Once more for what was given back and came back, be it ours or the dashboard's.
                 came_back = sum(r.state in {R.FAILED, R.CANCELED} for r in now.refunds)
@@ -128,6 +130,20 @@ class MoneyJudge:
                           if was else None)  # fmt: skip
         if was is not None and was.place is not now.place and was.state is PaymentState.SUCCEEDED:
             self._moved(shop, change, was, now)
+
+    def _ordered(self, shop: "Shop", change: Change, was: Payment | None, now: Payment, refund: Any) -> None:
+        """Money goes back because somebody asked for it, as much as they asked for; or where the settings, or a person, say so."""
+        here = now.rest_minor + refund.amount_minor
+        if refund.request is None:
+            decided = "refund" in self.resolutions[shop.namespace, now.intent_id or ""]
+            fits = now.place is Place.REFUNDED and (decided or shop.settings.policy.surplus is Surplus.REFUND)
+            self.check(fits, "S11", f"{now.intent_id} goes back, and nobody asked for it")
+            self.check(refund.amount_minor == here, "S11", f"{refund.amount_minor} of {here} goes back")
+            return
+        asked = [w for k, w in self.refund_asks.items() if k[:2] == (shop.namespace, change.booking_id)]
+        wishes = {None if amount is None else amount.amount_minor for what in asked for _, amount in what}
+        fits = refund.amount_minor in wishes or (None in wishes and refund.amount_minor == here)
+        self.check(fits, "S11", f"{refund.amount_minor} of {now.intent_id} goes back, and nobody asked for that")
 
     def _known_refund(self, now: Payment, refund: Any, before: Any) -> None:
         truth = self._refund(now.intent_id, refund.refund_id)
@@ -161,7 +177,10 @@ class MoneyJudge:
         if now.place is Place.REFUNDED:
             fits = gone or (was.place is Place.REVIEW and "refund" in asked)
         elif now.place is Place.REVIEW:
-            fits = was.place is Place.REFUNDED and not gone and now.review is ReviewReason.REFUND_FAILED
+            # What somebody has given back just now was there before.
+            ordered = {r.ref for r in now.refunds if r.refund_id is None} - {r.ref for r in was.refunds}
+            here = now.rest_minor + sum(r.amount_minor for r in now.refunds if r.ref in ordered)
+            fits = was.place is Place.REFUNDED and here > 0 and now.review is ReviewReason.REFUND_FAILED
         else:
             word = {Place.ATTACHED: "confirm", Place.KEPT: "keep"}.get(now.place, "")
             fits = was.place is Place.REVIEW and word in asked
@@ -237,6 +256,12 @@ class MoneyJudge:
         """A capture gets a new key only after the old one was answered, or the PaymentIntent looked at: rule 9."""
         if not isinstance(command, CaptureIntent):
             return
+        truth = self.truth(command.intent_id)
+        assert truth is not None
+        asked = {truth.amount if a is None else a for a in self.captures[truth.namespace, truth.booking]}
+        self.check(
+            command.amount_minor in asked, "S13", f"{command.amount_minor} of {truth.id} is captured, asked {asked}"
+        )
         keys = self.capture_keys[command.intent_id]
         known = self.settled_captures.get(command.intent_id, -1)
         for key, since in keys.items():
@@ -250,6 +275,8 @@ class MoneyJudge:
         task = self.world.sched.current
         refund = isinstance(command, CreateRefund)
         if task is not None:
+            final = isinstance(reply, Refused) and reply.kind not in {RefusalKind.CREDENTIALS, RefusalKind.MISSING}
+            self.refused_of[task.name] = command if final and isinstance(command, EFFECTS) else None
             task.refund_seen = (reply.view.id, task.called_at) if refund and isinstance(reply, RefundSeen) else None
         if refund and isinstance(reply, Refused):
             self.refusals[f"{command.namespace}/{command.ref}"] += 1
@@ -281,6 +308,8 @@ class MoneyJudge:
         if report.refund_id is not None:
             refund = self._refund(report.payment_intent_id, report.refund_id)
             self.check(refund is not None and refund.amount == report.amount.amount_minor, "S11", f"{report} is none")
+            true = report.state is R.REQUESTED or self._index(report.refund_id, report.state) >= 0
+            self.check(true, "S8", f"{report.refund_id} never was {report.state}")
 
     def refused_request_id(self, asked: Asked) -> None:
         self.check(len(self.refund_asks[asked]) > 1, "S11", f"{asked[2]} is said to have asked for something else")
@@ -311,6 +340,11 @@ class MoneyJudge:
     def collected(self, reply: PaymentDecision) -> None:
         truth = self.truth(reply.payment_intent_id)
         self.check(truth is not None and truth.received == reply.received.amount_minor, "S13", f"{reply} is not so")
+
+    def resolved(self, resolution: str, reply: PaymentDecision) -> None:
+        """What a person decided is what became of it."""
+        place = {"confirm": Place.ATTACHED, "refund": Place.REFUNDED, "keep": Place.KEPT}[resolution]
+        self.check(reply.place is place, "S3", f"decided to {resolution}, and told {reply.place}")
 
     # ---- events ----
 

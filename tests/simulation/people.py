@@ -1,6 +1,7 @@
 """What people do: customers, strangers, the team, and a forger."""
 
 import random
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.books import PAYABLE, WAITING
@@ -77,7 +78,10 @@ class Human:
             elif deed < 0.85:
                 await self._confirm(rng.choice(known))
             else:
-                await self.ask("status", lambda g: g.payment_status(self.booking, owner=OWNER))
+                before = self.shop.tables._get(self.booking)
+                outcome, value = await self.ask("status", lambda g: g.payment_status(self.booking, owner=OWNER))
+                if outcome == "ok":
+                    self.world.oracle.said_status(self.shop, self.booking, value, before)
             if rng.random() < 0.12:
                 break  # gives up, or comes back late
             await self.pause()
@@ -123,30 +127,38 @@ class Human:
 
     async def _confirm(self, intent_id: str) -> None:
         since = self.world.sched.now
+        paid = self.world.oracle.pays(self.shop, self.booking, intent_id)
         outcome, value = await self.ask(
             f"whether {intent_id} paid {self.booking}",
             lambda g: g.confirm_payment(self.booking, intent_id, owner=OWNER),
         )
         if outcome == "ok":
-            self.world.oracle.confirmed(self.shop, self.booking, intent_id, value, since)
+            self.world.oracle.confirmed(self.shop, self.booking, intent_id, value, since, paid_before=paid)
 
     async def _saver(self) -> None:
         """A job of the team's charges a card that the customer saved, while they are away: one try for each call."""
         world, key = self.world, (self.shop.namespace, self.booking)
-        customer, method = world.stripe.saved(self.rng.choice(("good", "asks", "bad")))
+        card = self.rng.choice(("good", "asks", "bad"))
+        wallet = random.Random(f"{world.seed_text}:{self.name}:wallet")
+        several = wallet.random() < 0.4
         for _ in range(self.rng.randint(1, 4)):
             if world.draining:
                 return
+            customer, method = world.stripe.saved(card)
             price = self.shop.booking(self.booking).price
-            world.oracle.asks_charge(key)
+            world.oracle.asks_charge(key, f"{self.name}.{self.asked + 1}", method)
 
-            def call(g: Any, price: Money = price) -> Any:
+            def call(g: Any, price: Money = price, customer: str = customer, method: str = method) -> Any:
                 options = PaymentOptions(customer_id=customer)
                 return g.charge_saved_card(
                     self.booking, owner=OWNER, amount=price, payment_method_id=method, options=options
                 )
 
             outcome, value = await self.ask(f"to charge {method} for {self.booking}, {price}", call)
+            if several:
+                card = wallet.choice(("good", "asks", "bad", "nobodys"))
+            if outcome == "error":
+                world.oracle.charge_refused(value)
             if outcome == "ok":
                 world.fates.note("saved_card")
                 world.oracle.charged(self.shop, self.booking, value)
@@ -255,6 +267,19 @@ class Human:
         await self.pause()
         self.shop.set_status(self.name, self.booking, BookingStatus.PENDING)
         await self._tell()
+
+    async def _holder(self) -> None:
+        """The team gives a customer more time, before the hold is over or a little later."""
+        for _ in range(self.rng.randint(1, 2)):
+            if self.world.draining:
+                return
+            if self.shop.booking(self.booking).status is BookingStatus.PENDING:
+                now = self.world.start + timedelta(milliseconds=self.world.sched.now)
+                longer = timedelta(milliseconds=self.rng.choice((MINUTE, HOUR, DAY)))
+                self.shop.change(self.name, self.booking, hold_until=now + longer)
+                self.world.fates.note("hold_moved")
+                await self._tell()
+            await self.pause()
 
     async def _reprices(self) -> None:
         self.shop.set_price(self.name, self.booking, self.world.plan.prices[self.booking] + self.rng.choice((100, 200)))

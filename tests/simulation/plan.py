@@ -58,11 +58,12 @@ WAYS: Final = {
     "by_queue": 0.12,
     "mailer_broken": 0.08,
     "late_payer": 0.06,
+    "hold_moved": 0.05,
 }
 # Those that came last have streams of their own: all the other runs stay as they were.
-_ADDED: Final = frozenset({"late_payer"})
+_ADDED: Final = frozenset({"late_payer", "hold_moved"})
 # Those that are counted when they happen; the others are so all through the run.
-HAPPENING: Final = frozenset({"backup_restored", "saved_card", "forgetting", "support", "mailer_broken", "late_payer"})
+HAPPENING: Final = _ADDED | {"backup_restored", "saved_card", "forgetting", "support", "mailer_broken"}
 # The account that the settings name where they name one, and the way to it from the key's owner down.
 ACCOUNT: Final = "acct_simulated0000"
 CONTEXT: Final = f"acct_platform000000/{ACCOUNT}"
@@ -162,6 +163,7 @@ def draw_plan(seed: int, *, real: bool = False, without: Filter = Filter()) -> P
         plan.skews.append(skew if "clock_skew" in plan.rates else 0)
     _draw_ways(plan, random.Random(f"{seed}:ways:{real}"))
     _draw_late(plan, random.Random(f"{seed}:late:{real}"))
+    _draw_holder(plan, random.Random(f"{seed}:hold:{real}"))
     plan.people = [p for p in plan.people if p.name not in without.people]
     return plan
 
@@ -203,6 +205,19 @@ def _draw_late(plan: Plan, rng: random.Random) -> None:
     if "late_payer" not in plan.filter.faults:
         plan.ways.append("late_payer")
         plan.people.append(Person("late_payer1", "late_payer", at, shop, booking))
+
+
+def _draw_holder(plan: Plan, rng: random.Random) -> None:
+    if rng.random() >= WAYS["hold_moved"]:
+        return
+    booking = rng.choice(sorted(plan.prices))
+    over = plan.holds.get(booking, rng.randint(0, plan.span))
+    at = over + rng.choice((-1, 1)) * int(SECOND * (HOUR / SECOND) ** rng.random())
+    shop = rng.randrange(plan.shops)
+    if "hold_moved" not in plan.filter.faults:
+        plan.ways.append("hold_moved")
+        plan.holds[booking] = over
+        plan.people.append(Person("holder1", "holder", max(0, at), shop, booking))
 
 
 def _draw_faults(plan: Plan, rng: random.Random) -> None:

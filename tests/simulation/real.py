@@ -1,6 +1,7 @@
 """The second level: the real port over the real stripe-python, which meets FakeStripe over a transport of this world."""
 
 import json
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -8,12 +9,12 @@ from tests.simulation.books import Intent
 from tests.simulation.money import DISPUTE_DEEDS, REFUND_DEEDS, Aftermath, Dispute, Refund
 from tests.simulation.plan import MINUTE
 from tests.simulation.sched import Task, drive, switch
-from tests.simulation.wrapped import GIVE_UP, MEDDLING, stall_ms
+from tests.simulation.wrapped import EFFECTS, GIVE_UP, MEDDLING, stall_ms
 
 from airport_payments.core.commands import Command, Fetch
 from airport_payments.core.decide.route import HANDLED
 from airport_payments.core.dispute import DisputeStatus
-from airport_payments.core.facts import PortReply
+from airport_payments.core.facts import IntentSeen, PortReply, Refused
 from airport_payments.core.model import IntentStatus
 from airport_payments.core.refund import RefundState
 from airport_payments.stripe_api.lists import ListPage, ListReply
@@ -45,7 +46,9 @@ class RealStripe:
         self._events = 0
         self._seen: dict[str, tuple[Any, ...]] = {}
         self._failures: dict[str, int] = {}
-        self._saved: dict[str, tuple[str, str]] = {}
+        self._saved: dict[str, str] = {}
+        self._customer = ""
+        self.charged: dict[tuple[str, str, str], set[str]] = defaultdict(set)
 
     def _objects(self, kind: str) -> dict[str, Any]:
         return self.fake._api.books(self.account).objects[kind]
@@ -102,12 +105,16 @@ class RealStripe:
         )
 
     def saved(self, card: str) -> tuple[str, str]:
-        """Return a customer of the shop and a card of theirs: good, asks or bad."""
+        """Return a customer of the shop and a card of theirs: good, asks or bad; or one that nobody has."""
+        if not self._customer:
+            self._customer = json.loads(self._post("/v1/customers", b"").body)["id"]
+        if card not in SAVED_CARDS:
+            return self._customer, "pm_nobodys"
         if card not in self._saved:
-            customer = json.loads(self._post("/v1/customers", b"").body)["id"]
             path = f"/v1/payment_methods/{SAVED_CARDS[card]}/attach"
-            self._saved[card] = customer, json.loads(self._post(path, f"customer={customer}".encode()).body)["id"]
-        return self._saved[card]
+            form = f"customer={self._customer}".encode()
+            self._saved[card] = json.loads(self._post(path, form).body)["id"]
+        return self._customer, self._saved[card]
 
     def keys_repeat(self) -> None:
         """A database was put back: FakeStripe refuses a key with other parameters by itself."""
@@ -239,6 +246,22 @@ async def _sleep(seconds: float) -> None:
     await switch(int(seconds * 1000) + 1)
 
 
+def begin(process: "Process", command: Command | Fetch) -> None:
+    """Note what a process is about to ask."""
+    process.world.oracle.performed(process, command)
+    process.world.sched.current.command = command
+
+
+def end(process: "Process", command: Command | Fetch, reply: PortReply) -> None:
+    """Note what it was answered, and when that was so at Stripe. Of a stored answer nobody here knows when."""
+    task = process.world.sched.current
+    seen = reply.seen if isinstance(reply, Refused) else reply
+    if isinstance(seen, IntentSeen):
+        attempt_id = getattr(command, "attempt_id", None)
+        task.seen = None if seen.replayed or attempt_id is None else (attempt_id, task.reached_at)
+    process.world.oracle.replied(command, reply)
+
+
 class Checked:
     """The real port; the oracle sees its commands."""
 
@@ -247,9 +270,9 @@ class Checked:
         self._port = port
 
     async def perform(self, command: Command | Fetch) -> PortReply:
-        self._process.world.oracle.performed(self._process, command)
+        begin(self._process, command)
         reply: PortReply = await self._port.perform(command)
-        self._process.world.oracle.replied(command, reply)
+        end(self._process, command, reply)
         return reply
 
     async def page(self, command: ListPage) -> ListReply:
@@ -266,9 +289,9 @@ class SyncChecked:
         self._port = port
 
     def perform(self, command: Command | Fetch) -> PortReply:
-        self._process.world.oracle.performed(self._process, command)
+        begin(self._process, command)
         reply: PortReply = self._port.perform(command)
-        self._process.world.oracle.replied(command, reply)
+        end(self._process, command, reply)
         return reply
 
     def page(self, command: ListPage) -> ListReply:
@@ -291,6 +314,7 @@ class Transport(httpx.AsyncBaseTransport):
         world = self.world
         task = world.sched.current
         site = "post" if request.method == "POST" else "get"
+        task.called_at = world.sched.now
         fate = world.fates.draw(site)
         await switch(20 + int(task.random() * 200))
         await self._before(fate, task)
@@ -298,6 +322,9 @@ class Transport(httpx.AsyncBaseTransport):
             await switch(GIVE_UP if fate != "cut_before" else 50)
             world.trace(task.name, "%s %s does not reach Stripe", request.method, request.url.path)
             raise httpx.ConnectError("the connection was lost", request=request)
+        task.reached_at = world.sched.now
+        if site == "post" and isinstance(task.command, EFFECTS):
+            world.oracle.sent(self.process.shop, task.command)
         if fate == "late":
             delay = int(task.random() * 10 * MINUTE)
             world.sched.at(world.sched.now + delay, lambda: self._handle(request, None))
@@ -347,6 +374,12 @@ class Transport(httpx.AsyncBaseTransport):
         world.trace("Stripe", "answers %s %s with %s%s", request.method, request.url.path, answer.status,
                     f" ({fate})" if fate else "")  # fmt: skip
         self.stripe.look()
+        key, confirmed = request.headers.get("idempotency-key"), request.url.path.endswith("/confirm")
+        if confirmed and key is not None and answer.status in {200, 402}:
+            intent = self.stripe.get(request.url.path.split("/")[-2])
+            assert intent is not None
+            self.stripe.charged[intent.namespace, intent.booking, intent.id].add(key)
+            world.oracle.charged_saved(self.stripe.charged)
         return answer
 
 

@@ -77,7 +77,7 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
 class Task:
     """A coroutine with a name and a random stream of its own, so that leaving another out changes little for it."""
 
-    __slots__ = ("called_at", "coro", "done", "draws", "error", "killed", "name", "process", "refund_seen", "result", "seed",
+    __slots__ = ("called_at", "command", "coro", "done", "draws", "error", "killed", "name", "process", "reached_at", "refund_seen", "result", "seed",
                  "seen", "stream", "token", "waiter")  # fmt: skip
 
     def __init__(self, name: str, coro: Coroutine[Any, Any, Any], seed: str, process: Any = None) -> None:
@@ -94,6 +94,8 @@ class Task:
         self.token = 0
         self.draws = 0  # how many fates it drew
         self.called_at = 0  # when it last began to ask Stripe
+        self.command: Any = None  # what it is asking, where a real port is between
+        self.reached_at = 0  # when that last got to Stripe
         self.refund_seen: tuple[str, int] | None = (
             None  # the refund that Stripe last told it of, and since when it asked
         )

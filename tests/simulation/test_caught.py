@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import tests.simulation.mutants
 import tests.simulation.mutants_money
-import tests.simulation.mutants_ways  # noqa: F401 - and these two
+import tests.simulation.mutants_said
+import tests.simulation.mutants_ways  # noqa: F401 - and these
 from tests.simulation.mutant import MUTANTS, SEEDS
+from tests.simulation.world import simulate
 
 # For each rule of the judge a fault that breaks this one before any other: a rule that nothing breaks may well look nowhere.
 PROOF = {
@@ -27,7 +29,7 @@ PROOF = {
     "S13": "a_repriced_booking_keeps_its_old_intent",
     "L1": "a_full_refund_forgets_the_booking",
     "L2": "a_released_authorisation_still_pays_its_booking",
-    "L3": "looks_are_not_planned",
+    "L3": "a_pending_refund_is_not_looked_at",
     "L4": "a_stored_500_is_repeated_for_ever",
     "L5": "an_announcement_counts_as_delivered_when_its_handler_raised",
     "L6": "a_dry_run_of_reconcile_writes",
@@ -71,3 +73,18 @@ def test_each_rule_of_the_judge_is_seen_to_break() -> None:
     assert written == set(PROOF)
     assert set(PROOF) >= DESIGN
     assert set(MUTANTS) >= set(PROOF.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "near"),
+    [
+        ("an_answer_to_an_old_version_tells_the_status", "rule 5", 410),
+        ("a_key_is_sent_after_23_hours", "rule 9", 0),
+        ("a_declined_saved_card_is_tried_again", "one try", 0),
+    ],
+)
+def test_what_is_seen_at_the_network_is_judged_through_stripe_python_too(name: str, rule: str, near: int) -> None:
+    with MUTANTS[name].alive():
+        runs = (simulate(seed, real=True, keep_trace=False) for seed in range(near, near + SEEDS))
+        found = next(run.violation for run in runs if run.violation is not None)
+    assert found.rule == rule

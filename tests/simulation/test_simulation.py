@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 import tests.simulation.mutants
 import tests.simulation.mutants_money
-import tests.simulation.mutants_ways  # noqa: F401 - and these two
+import tests.simulation.mutants_said
+import tests.simulation.mutants_ways  # noqa: F401 - and these
 from tests.simulation.mutant import MUTANTS
 from tests.simulation.plan import FAULTS, VARIANTS, WAYS, Filter, draw_plan
 from tests.simulation.shrink import shrink, story

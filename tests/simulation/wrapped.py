@@ -1,6 +1,7 @@
 """The database and the port as a process meets them: slow, failing, and gone in the middle of a call."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,9 @@ class Watched(AsyncMemoryBookingRepository):
         before = self._bookings.get(change.booking_id)
         if not super()._save(change):
             return False
+        row = self._bookings[change.booking_id]
+        moved = before if change.booking_status is None else replace(before, status=change.booking_status)
+        self.shop.world.oracle.check(row == moved, "S2", f"the team's row is {row}, and should be {moved}")
         # As a database would have it: what is read next comes out of the document.
         document = dump(change.ledger)
         self._ledgers[change.booking_id] = load(document, change.ledger.version)

@@ -104,7 +104,7 @@ def _seen(draft: Draft, payment: Payment, reply: IntentSeen, fact: Answer) -> In
         return None
     payment = identify(draft, payment, view)
     command, lines = fact.command, len(draft.history)
-    done = isinstance(command, (CancelIntent, CaptureIntent, ConfirmIntent)) and command in draft.effects
+    done = isinstance(command, (CancelIntent, CaptureIntent, ConfirmIntent)) and _stands(draft, command)
     if isinstance(command, (CancelIntent, CaptureIntent, ConfirmIntent)) and done:
         draft.answered(payment, type(command))
         # Whatever the answer's status is worth, what we knew before asking is no longer exact.
@@ -120,6 +120,11 @@ def _seen(draft: Draft, payment: Payment, reply: IntentSeen, fact: Answer) -> In
     if done and len(draft.history) == lines:
         draft.note("answered", f"{_NAMES[type(command)]} answered: it is {view.status.value}", view.id)
     return view if current else None
+
+
+def _stands(draft: Draft, command: Effect) -> bool:
+    """Return whether it is still without an answer; somebody else may have tried it, too, and put it off."""
+    return any(effect.key == command.key for effect in draft.effects)
 
 
 def _nothing_found(draft: Draft, payment: Payment) -> None:
@@ -166,7 +171,7 @@ def _refused(draft: Draft, payment: Payment, reply: Refused, fact: Answer) -> Pa
         seen = reply.seen.view.status if reply.seen is not None else None
         if seen is not None and (isinstance(command, ConfirmIntent) or seen in NOT_CANCELABLE):
             return None
-        if command in draft.effects:
+        if _stands(draft, command):
             draft.answered(payment, type(command))
             draft.note("answered", f"{_NAMES[type(command)]} refused: {reply.code}", payment.intent_id)
             draft.put(looked(replace(payment, stripe_status=None, look_at=draft.now), draft.now))
@@ -183,7 +188,7 @@ def _capture_refused(draft: Draft, payment: Payment, command: CaptureIntent, rep
     """Stripe did not capture. If it shows that it no longer could, that is applied next; else nobody tries by himself."""
     if reply.seen is not None and reply.seen.view.status is not IntentStatus.REQUIRES_CAPTURE:
         return None
-    if command in draft.effects:
+    if _stands(draft, command):
         draft.answered(payment, CaptureIntent)
         draft.note("answered", f"capture refused: {reply.code}", payment.intent_id)
         draft.put(replace(payment, capture_minor=None, look_at=draft.now))

@@ -123,6 +123,7 @@ def observe(draft: Draft, payment: Payment, view: IntentView, *, asked: bool) ->
     if state is PaymentState.OPEN:
         _open_news(draft, payment, view, asked=asked)
     elif state is PaymentState.REQUIRES_CAPTURE:
+        draft.answered(payment, ConfirmIntent)
         _authorised(draft, payment, view)
     else:
         for kind in (CancelIntent, CaptureIntent, ConfirmIntent):
