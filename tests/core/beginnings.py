@@ -80,8 +80,8 @@ def in_review(policy=POLICY) -> Telling:
     return told
 
 
-def charge(told: Telling, *replies, attempt="c1", key=None) -> object:
-    return told.ask(ChargeRequested(OWNER, PRICE, attempt, "pm_1", OPTIONS, key), *replies)
+def charge(told: Telling, *replies, attempt="c1", key=None, card="pm_1") -> object:
+    return told.ask(ChargeRequested(OWNER, PRICE, attempt, card, OPTIONS, key), *replies)
 
 
 def both(*several: Telling) -> Telling:

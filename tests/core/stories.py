@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import tests.core.stories_after
+import tests.core.stories_cards
 import tests.core.stories_paying  # noqa: F401 - to know the stories
 from tests.core.beginnings import STORIES
 

@@ -4,14 +4,15 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 
-from tests.support import NOW, Driver, Reply
+from tests.support import NOW, OWNER, PRICE, Driver, Reply
 
 from airport_payments.core.announcements import Deliver
 from airport_payments.core.decide import Decision
 from airport_payments.core.errors import PaymentsError
-from airport_payments.core.facts import Answer, Fact, IntentView, Observed
+from airport_payments.core.facts import Answer, ChargeRequested, Fact, IntentView, Observed
 from airport_payments.core.model import Change, HistoryLine, Ledger
 from airport_payments.core.money import Money
+from airport_payments.core.options import PaymentOptions
 from airport_payments.core.reconcile import differences
 from airport_payments.core.secret import Secret
 from airport_payments.core.story import tell
@@ -51,6 +52,10 @@ def _unusual(value, item) -> bool:
 class Telling(Driver):
     lines: list[str] = field(default_factory=list)
     happened: list[HistoryLine] = field(default_factory=list)
+
+    def asker(self, card: str) -> ChargeRequested:
+        """Return who asked to charge a saved card."""
+        return ChargeRequested(OWNER, PRICE, "c1", card, PaymentOptions(customer_id="cus_1"))
 
     def feed(self, fact: Fact) -> Decision:
         old = self.snapshot.ledger

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import pytest
 import tests.simulation.mutants  # noqa: F401  # registers them
-from tests.exhaustion.explorer import Explorer, Fault, Violation
+from tests.exhaustion.explorer import Explorer, Fault, Violation, crashing
 from tests.exhaustion.worlds import WORLDS, Shop
 from tests.simulation.mutant import MUTANTS
 
@@ -35,6 +35,13 @@ def test_every_order_keeps_every_promise(name, faults) -> None:
     found = Explorer(lambda: WORLDS[name](faults)).run()
     assert found.states > 50
     assert found.orders >= found.states // 2
+
+
+@pytest.mark.thorough
+def test_two_clients_one_booking_a_webhook_twice_and_one_crash_are_played_in_every_order() -> None:
+    """As many states and orders as there are: the docs state both, and another rule or call would change them."""
+    found = Explorer(crashing(WORLDS["two_clients"], 1)).run()
+    assert (found.states, found.orders) == (10_634, 3_880_684)
 
 
 @pytest.mark.parametrize("name", ["cancelled_while_paid", pytest.param("a_new_price", marks=pytest.mark.thorough)])
