@@ -34,8 +34,18 @@ TALES: Final = [
     (r"to be cancelled: asked", "The airport was asked to cancel the booking.", "neutral"),
     (r"the hold is over: .*", "The hold is over, and nothing was paid.", "warning"),
     (r"to be cancelled: .*", "The airport is about to cancel the booking.", "neutral"),
+    (
+        r"no longer to be cancelled: its hold .*",
+        "The airport gave you more time: the booking is not cancelled.",
+        "good",
+    ),
     (r"no longer to be cancelled: .*", "The booking is not cancelled: something else was faster.", "neutral"),
     (r"(no longer wanted|its amount was changed).*", "Nobody is to pay this payment any more.", "neutral"),
+    (
+        r"its (charge|capture) had no answer and .*",
+        "Stripe did not answer, and the airport does not ask again.",
+        "neutral",
+    ),
     (r"its cancellation commanded", "The airport asks Stripe to close the payment.", "neutral"),
     (r"canceled", "Stripe closed the payment: nobody can pay it any more.", "neutral"),
     (r"booking cancelled: refunded", "All of the money goes back: the airport cancelled the booking.", "neutral"),

@@ -222,7 +222,7 @@ def sample(text: ast.expr) -> str:
         return "".join(sample(part) for part in text.values)
     if isinstance(text, ast.FormattedValue):
         expression = ast.unparse(text.value)
-        if expression.startswith("_NAMES"):
+        if expression.startswith("_NAMES") or expression == "name":
             return "capture"
         return "1.00 USD" if "amount" in expression or "spell(" in expression else "x"
     assert isinstance(text, ast.Constant), ast.unparse(text)
