@@ -8,6 +8,7 @@ import statistics
 
 import pytest
 import tests.simulation.mutants
+import tests.simulation.mutants_checks
 import tests.simulation.mutants_money
 import tests.simulation.mutants_said
 import tests.simulation.mutants_ways  # noqa: F401 - these register the faults

@@ -5,6 +5,7 @@ import sys
 from statistics import median
 
 import tests.simulation.mutants
+import tests.simulation.mutants_checks
 import tests.simulation.mutants_money
 import tests.simulation.mutants_said
 import tests.simulation.mutants_ways  # noqa: F401 - and these

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import tests.simulation.mutants
+import tests.simulation.mutants_checks
 import tests.simulation.mutants_money
 import tests.simulation.mutants_said
 import tests.simulation.mutants_ways  # noqa: F401 - and these

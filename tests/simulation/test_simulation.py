@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 import tests.simulation.mutants
+import tests.simulation.mutants_checks
 import tests.simulation.mutants_money
 import tests.simulation.mutants_said
 import tests.simulation.mutants_ways  # noqa: F401 - and these
