@@ -193,9 +193,10 @@ class Oracle(AnswerJudge, EventJudge, TellingJudge, EndJudge):
         self.check(not attached, "rule 3", "a new attempt for a paid booking")
         hold, decided = change.read.booking.hold_until, change.history[0].at
         self.check(hold is None or decided < hold, "rule 3", "a new attempt after the hold")
-        self.check(
-            change.read.ledger.cancelling is None, "rule 3", "a new attempt while the booking is being cancelled"
-        )
+        # The hold may have been made longer since; then what it had ended is not to be cancelled any more.
+        cancelling = change.read.ledger.cancelling
+        longer = cancelling is CancelReason.EXPIRED and hold is not None and hold > decided
+        self.check(cancelling is None or longer, "rule 3", "a new attempt while the booking is being cancelled")
 
     def _placed(
         self, shop: "Shop", row: Booking, change: Change, now: Payment, truth: Intent, key: tuple[str, str, str]

@@ -26,7 +26,7 @@ from airport_payments.core.commands import (
 from airport_payments.core.decide.table import ATTENTION_AT
 from airport_payments.core.errors import StorageUnavailable
 from airport_payments.core.facts import PortReply, RefusalKind, Refused, Unanswered
-from airport_payments.core.model import BookingStatus, Change, HistoryLine, Snapshot
+from airport_payments.core.model import BookingStatus, Change, HistoryLine, Ledger, Snapshot
 from airport_payments.storage.memory import AsyncMemoryBookingRepository
 from airport_payments.stripe_api.lists import ListPage, ListReply
 
@@ -76,6 +76,7 @@ class Watched(AsyncMemoryBookingRepository):
             if b.hold_until
             and b.status is BookingStatus.PENDING
             and (b.id not in self._ledgers or self._ledgers[b.id].attached is None)
+            and not any(p.closing and p.payable for p in self._ledgers.get(b.id, Ledger()).payments)
         ]
         soonest = min((*due, *holds), default=None)
         return None if soonest is None else max(0, int((soonest - start) / timedelta(milliseconds=1)) + 1)
